@@ -1,0 +1,5 @@
+"""`python -m cloister.cli` is the `cloister` command."""
+
+from . import main
+
+main()
