@@ -1,0 +1,1 @@
+"""From a bundle to answers, with numpy, tokenizers and onnxruntime alone."""
