@@ -1,1 +1,1 @@
-"""From a fine-tuned model to a bundle. The only place for torch, transformers, optimum and onnx, all imported lazily."""
+"""From a fine-tuned model to a bundle: the only place for torch, transformers, optimum and onnx, imported lazily."""
