@@ -1,0 +1,151 @@
+"""From the placeholders of a packed trace to ONNX Runtime's operators on CPU.
+
+The graph gains the inputs that describe a group of texts (built by `runtime/packing.py`):
+
+- `unpack [B, S]` int64: the pack's row for each cell of the padded grid; cells past a text's end hold 0.
+- `pack [T]` int64: the cell of the flattened grid for each row of the pack.
+- `lengths [B]` int32: tokens of each text.
+"""
+
+import numpy as np
+import onnx_ir as ir
+
+from .attention import DOMAIN
+from .graph import MICROSOFT, Editor, clean, constant, nodes_of, replace, through_views
+
+_FLOAT = ir.TensorType(ir.DataType.FLOAT)
+
+
+def lower_for_cpu(model: ir.Model) -> int:
+    """Replace every placeholder, in place. Returns how many fused attention operators the graph now has."""
+    graph = model.graph
+    grid = _Grid(graph)
+    attentions = list(nodes_of(graph, DOMAIN, "PackedAttention"))
+    for number, node in enumerate(attentions):
+        _attention(graph, grid, node, f"attention.{number}")
+    for node in nodes_of(graph, DOMAIN, "PackedPool"):
+        _pool(graph, grid, node)
+    for node in nodes_of(graph, DOMAIN, "PackedFirst"):
+        edit = Editor(graph, node)
+        column = edit.constant("first.column", np.array(0, np.int64))
+        starts = edit.op("Gather", [grid.unpack, column], "first.rows", {"axis": 1})
+        replace(node, edit.op("Gather", [node.inputs[0], starts], "first.hidden", {"axis": 0}))
+    clean(model)
+    return len(attentions)
+
+
+class _Grid:
+    """The inputs that describe the padded grid, and row indices derived from them once for all layers."""
+
+    def __init__(self, graph: ir.Graph) -> None:
+        self._graph = graph
+        self.unpack = self._input("unpack", ir.DataType.INT64, ["B", "S"])
+        self.pack = self._input("pack", ir.DataType.INT64, ["T"])
+        self.lengths = self._input("lengths", ir.DataType.INT32, ["B"])
+        self._rows: list[ir.Value] = []
+
+    def _input(self, name: str, dtype: ir.DataType, shape: list[str]) -> ir.Value:
+        for value in self._graph.inputs:
+            if value.name == name:
+                return value
+        value = ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(shape))
+        self._graph.inputs.append(value)
+        return value
+
+    def interleaved(self) -> list[ir.Value]:
+        """Rows of query, key and value where the three lie side by side: `3 * unpack + (0, 1, 2)`."""
+        if not self._rows:
+            edit = Editor(self._graph, self._graph[0])
+            three = edit.constant("grid.three", np.array(3, np.int64))
+            self._rows.append(edit.op("Mul", [self.unpack, three], "grid.query_rows"))
+            for name, step in (("grid.key_rows", 1), ("grid.value_rows", 2)):
+                offset = edit.constant(f"{name}.offset", np.array(step, np.int64))
+                self._rows.append(edit.op("Add", [self._rows[0], offset], name))
+        return self._rows
+
+
+def _linear(value: ir.Value | None) -> tuple[ir.Node, ir.Value] | None:
+    """The MatMul and bias behind a projection `x @ weight + bias` with constant weight and bias."""
+    add = (v.producer() if (v := through_views(value)) is not None else None)
+    if add is None or add.op_type != "Add" or constant(add.inputs[1]) is None:
+        return None
+    product = add.inputs[0].producer() if add.inputs[0] is not None else None
+    if product is None or product.op_type != "MatMul" or constant(product.inputs[1]) is None:
+        return None
+    bias = add.inputs[1]
+    return (product, bias) if bias is not None else None
+
+
+def _attention(graph: ir.Graph, grid: _Grid, node: ir.Node, name: str) -> None:
+    edit = Editor(graph, node)
+    width = node.inputs[0].shape[1] if node.inputs[0] is not None and node.inputs[0].shape is not None else None
+    if not isinstance(width, int):
+        raise ValueError("attention of unknown width")
+    rows = edit.constant(f"rows.{width}", np.array([-1, width], np.int64))
+    projections = [_linear(x) for x in node.inputs]
+    bias: ir.Value | None = None
+    found = [p for p in projections if p is not None]
+    if len(found) == 3 and len({id(product.inputs[0]) for product, _ in found}) == 1:
+        merged, bias = _merge(edit, found, name)
+        merged = edit.op("Reshape", [merged, rows], f"{name}.projected_rows")
+        indices = grid.interleaved()
+        spread = [edit.op("Gather", [merged, i], f"{name}.{part}", {"axis": 0}) for part, i in zip(_PARTS, indices, strict=True)]
+    else:
+        spread = [
+            edit.op("Gather", [x, grid.unpack], f"{name}.{part}", {"axis": 0})
+            for part, x in zip(_PARTS, node.inputs, strict=True)
+        ]
+    attributes = {"num_heads": node.attributes["num_heads"].as_int(), "scale": node.attributes["scale"].as_float()}
+    # The key mask is passed even when all lengths are equal: without it another kernel runs, with other rounding, and
+    # the answer to a text would depend on its neighbours.
+    inputs = [*spread, bias, grid.lengths]
+    mixed = edit.op("MultiHeadAttention", inputs, f"{name}.mixed", attributes, MICROSOFT)
+    mixed.type = _FLOAT
+    flat = edit.op("Reshape", [mixed, rows], f"{name}.flat")
+    packed = edit.op("Gather", [flat, grid.pack], f"{name}.packed", {"axis": 0})
+    packed.shape = node.outputs[0].shape
+    replace(node, packed)
+
+
+_PARTS = ("query", "key", "value")
+
+
+def _merge(edit: Editor, projections: list[tuple[ir.Node, ir.Value]], name: str) -> tuple[ir.Value, ir.Value]:
+    """One product for query, key and value, which share their input; the bias is left to the attention operator.
+
+    Weights are named after their sources, so that layers that share weights (ALBERT) share the merged one too.
+    """
+    weights = [product.inputs[1] for product, _ in projections]
+    biases = [bias for _, bias in projections]
+    arrays = [constant(w) for w in weights]
+    weight_name = "+".join(w.name or "" for w in weights if w is not None)
+    bias_name = "+".join(b.name or "" for b in biases)
+    weight = edit.constant(weight_name, np.concatenate([a for a in arrays if a is not None], axis=1))
+    bias = edit.constant(bias_name, np.concatenate([a for a in map(constant, biases) if a is not None]))
+    source = projections[0][0]
+    merged = edit.op("MatMul", [source.inputs[0], weight], f"{name}.projected")
+    node = merged.producer()
+    if node is not None:
+        node.metadata_props.update(source.metadata_props)
+    return merged, bias
+
+
+def _pool(graph: ir.Graph, grid: _Grid, node: ir.Node) -> None:
+    hidden, mode = node.inputs[0], node.attributes["mode"].as_string()
+    edit = Editor(graph, node)
+    axis = edit.constant("pool.axis", np.array([1], np.int64))
+    spread = edit.op("Gather", [hidden, grid.unpack], "pool.hidden", {"axis": 0})
+    shape = edit.op("Shape", [grid.unpack], "pool.longest", {"start": 1})
+    zero = edit.constant("pool.zero", np.array(0, np.int64))
+    one = edit.constant("pool.one", np.array(1, np.int64))
+    columns = edit.op("Range", [zero, edit.op("Squeeze", [shape], "pool.limit"), one], "pool.columns")
+    counts = edit.op("Unsqueeze", [edit.op("Cast", [grid.lengths], "pool.counts", {"to": 7}), axis], "pool.counts_column")
+    real = edit.op("Unsqueeze", [edit.op("Less", [columns, counts], "pool.real"), edit.constant("pool.last", np.array([2], np.int64))], "pool.mask")
+    filler = edit.constant(f"pool.{mode}.filler", np.float32(-np.inf if mode == "max" else 0.0)[None])
+    masked = edit.op("Where", [real, spread, filler], "pool.masked")
+    if mode == "max":
+        replace(node, edit.op("ReduceMax", [masked, axis], "pool.max", {"keepdims": 0}))
+        return
+    total = edit.op("ReduceSum", [masked, axis], "pool.sum", {"keepdims": 0})
+    divisor = edit.op("Cast", [counts], "pool.divisor", {"to": 1})
+    replace(node, edit.op("Div", [total, divisor], "pool.mean"))

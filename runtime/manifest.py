@@ -1,0 +1,211 @@
+"""The manifest of a bundle: every field, its type and what is allowed in it. FORMAT.md says the same in prose."""
+
+import re
+from typing import Annotated, Literal
+
+import msgspec
+
+from .. import BundleError
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+
+Task = Literal["text-classification", "token-classification", "feature-extraction", "question-answering"]
+Problem = Literal["single_label", "multi_label", "regression"]
+Pooling = Literal["mean", "cls", "max"]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+# A name that means the same file on every system: no separator, no drive, no leading dot, nothing Windows reserves.
+_PLAIN_NAME = re.compile(r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)(\.|$))[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*\Z")
+
+
+class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Fields nobody knows are refused: a typo or a newer format must not pass silently."""
+
+
+class File(_Strict, frozen=True):
+    """One file of the bundle."""
+
+    name: str
+    bytes: Count
+    sha256: Digest
+
+
+class TokenizerSettings(_Strict, frozen=True):
+    """How texts become token ids.
+
+    Attributes:
+        file: a `tokenizer.json` of the tokenizers library, without truncation and padding.
+        window: most tokens the model takes at once, special tokens included.
+        padding_id: token id of cells past a text's end (padded path).
+        token_types: whether the graph reads `token_type_ids`.
+        first_position: position id of a text's first token (packed path).
+    """
+
+    file: str
+    window: Positive
+    padding_id: Count
+    token_types: bool
+    first_position: Count
+
+
+class Parity(_Strict, frozen=True):
+    """A variant against the source model on probe texts, both on the exporting machine.
+
+    Attributes:
+        samples: probe texts compared.
+        cosine_min, cosine_mean: cosine of output vectors (embedding, or logits per text or token).
+        max_abs_error: largest absolute difference of any output value.
+        label_agreement: share of equal labels, None for tasks without labels.
+        mean_probability_shift: mean absolute change of the largest probability, None for tasks without labels.
+    """
+
+    samples: Positive
+    cosine_min: float
+    cosine_mean: float
+    max_abs_error: float
+    label_agreement: float | None = None
+    mean_probability_shift: float | None = None
+
+
+class Variant(_Strict, frozen=True):
+    """One graph of a component.
+
+    Attributes:
+        path: `packed` (no padding, fused attention) or `padded`.
+        path_reason: why this path, one sentence.
+        graph, weights: file names; weights are ONNX external data, read from memory.
+        providers: execution providers the variant was made for.
+        cpu_features: processor features without which it must not run, in Linux's names.
+        quantized_nodes, float_nodes: linear layers in integers, and linear layers inside the stack left in float.
+        tolerance: largest absolute difference of a golden output on another machine.
+    """
+
+    name: str
+    precision: Literal["int8", "fp32"]
+    path: Literal["packed", "padded"]
+    path_reason: str
+    graph: str
+    weights: str
+    providers: list[str]
+    cpu_features: list[str]
+    quantized_nodes: Count
+    float_nodes: Count
+    parity: Parity
+    tolerance: Annotated[float, msgspec.Meta(gt=0)]
+
+
+class Component(_Strict, frozen=True):
+    """A part of the model that runs as one graph; `encoder` is the only kind of format 1."""
+
+    kind: str
+    variants: Annotated[list[Variant], msgspec.Meta(min_length=1)]
+
+
+class Source(_Strict, frozen=True):
+    """Where the bundle came from. Versions are those of the exporting environment."""
+
+    name: str
+    architecture: str
+    model_type: str
+    weights_sha256: Digest
+    versions: dict[str, str]
+    calibration: Literal["built-in", "user", "none"]
+
+
+class Manifest(_Strict, frozen=True):
+    """Everything about a bundle that is not a weight. See FORMAT.md."""
+
+    format_version: Positive
+    task: Task
+    labels: list[str]
+    problem: Problem | None
+    pooling: Pooling | None
+    normalized: bool
+    tokenizer: TokenizerSettings
+    components: Annotated[list[Component], msgspec.Meta(min_length=1)]
+    golden: str
+    source: Source
+    files: Annotated[list[File], msgspec.Meta(min_length=1)]
+
+    @property
+    def encoder(self) -> Component:
+        """The component that turns tokens into outputs."""
+        return self.components[0]
+
+
+class _Version(msgspec.Struct):
+    format_version: int
+
+
+def encode(manifest: Manifest) -> bytes:
+    """The bytes that are written, and whose SHA-256 is the bundle's digest: JSON, two spaces, fields in order."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def decode(data: bytes) -> Manifest:
+    """Parse and validate a manifest.
+
+    Raises:
+        BundleError: not a manifest, a newer format, a wrong type, or parts that contradict each other.
+    """
+    try:
+        version = msgspec.json.decode(data, type=_Version).format_version
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BundleError("the manifest is not a bundle manifest", hint="export the model again") from error
+    if version != FORMAT_VERSION:
+        raise BundleError(
+            f"the bundle has format version {version}, this Cloister reads version {FORMAT_VERSION}",
+            hint="it needs a newer Cloister: pip install --upgrade cloister",
+            code="bundle_format_unknown",
+        )
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # msgspec's message names the field and the expected type, never a value.
+        raise BundleError(f"the manifest is invalid: {error}", hint="export the model again") from error
+    _validate(manifest)
+    return manifest
+
+
+def _validate(manifest: Manifest) -> None:
+    if any(c.kind != "encoder" for c in manifest.components) or len(manifest.components) != 1:
+        raise BundleError(
+            "the bundle has components that this Cloister does not know",
+            hint="it needs a newer Cloister: pip install --upgrade cloister",
+            code="bundle_format_unknown",
+        )
+    names = [f.name for f in manifest.files]
+    variants = manifest.encoder.variants
+    for name in names:
+        if not is_plain(name) or name.lower() == MANIFEST:
+            raise _contradiction("a file name in the manifest is not a plain name")
+    if len({n.lower() for n in names}) != len(names):
+        raise _contradiction("a file name occurs twice in the manifest")
+    used = {manifest.tokenizer.file, manifest.golden, *(v.graph for v in variants), *(v.weights for v in variants)}
+    if used != set(names):
+        raise _contradiction("the manifest's files and the files its parts use are not the same")
+    if len({v.name for v in variants}) != len(variants):
+        raise _contradiction("two variants have the same name")
+    if any(not v.providers for v in variants):
+        raise _contradiction("a variant names no provider")
+    if len(set(manifest.labels)) != len(manifest.labels):
+        raise _contradiction("a label occurs twice")
+    classifies = manifest.task in ("text-classification", "token-classification")
+    if classifies != bool(manifest.labels):
+        raise _contradiction("the task and the labels do not fit together")
+    if (manifest.task == "text-classification") != (manifest.problem is not None):
+        raise _contradiction("the task and the kind of problem do not fit together")
+    if (manifest.task == "feature-extraction") != (manifest.pooling is not None):
+        raise _contradiction("the task and the pooling do not fit together")
+
+
+def is_plain(name: str) -> bool:
+    """Whether a file name is free of separators and of what some system treats specially."""
+    return len(name) <= 128 and _PLAIN_NAME.match(name) is not None
+
+
+def _contradiction(what: str) -> BundleError:
+    return BundleError(what, hint="the bundle was not written by Cloister or was changed since: export the model again")
