@@ -1,6 +1,7 @@
 """Small steps on an ONNX graph: read and add constants, insert operators, look upstream, clean up."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -13,7 +14,7 @@ _VIEWS = {"Reshape", "Unsqueeze", "Squeeze", "Identity"}
 Attribute = int | float | str | Sequence[int]
 
 
-def constant(value: ir.Value | None) -> NDArray[np.generic] | None:
+def constant(value: ir.Value | None) -> NDArray[Any] | None:
     """The array behind an initializer, None where the value is computed."""
     if value is None or value.const_value is None or not value.is_initializer():
         return None
@@ -45,7 +46,7 @@ class Editor:
         self.graph = graph
         self.before = before
 
-    def constant(self, name: str, array: NDArray[np.generic]) -> ir.Value:
+    def constant(self, name: str, array: NDArray[Any]) -> ir.Value:
         """The initializer `name`, made from `array` where there is none yet."""
         existing = self.graph.initializers.get(name)
         if existing is not None:

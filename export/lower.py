@@ -66,7 +66,7 @@ class _Grid:
 
 def _linear(value: ir.Value | None) -> tuple[ir.Node, ir.Value] | None:
     """The MatMul and bias behind a projection `x @ weight + bias` with constant weight and bias."""
-    add = (v.producer() if (v := through_views(value)) is not None else None)
+    add = v.producer() if (v := through_views(value)) is not None else None
     if add is None or add.op_type != "Add" or constant(add.inputs[1]) is None:
         return None
     product = add.inputs[0].producer() if add.inputs[0] is not None else None
@@ -89,7 +89,10 @@ def _attention(graph: ir.Graph, grid: _Grid, node: ir.Node, name: str) -> None:
         merged, bias = _merge(edit, found, name)
         merged = edit.op("Reshape", [merged, rows], f"{name}.projected_rows")
         indices = grid.interleaved()
-        spread = [edit.op("Gather", [merged, i], f"{name}.{part}", {"axis": 0}) for part, i in zip(_PARTS, indices, strict=True)]
+        spread = [
+            edit.op("Gather", [merged, i], f"{name}.{part}", {"axis": 0})
+            for part, i in zip(_PARTS, indices, strict=True)
+        ]
     else:
         spread = [
             edit.op("Gather", [x, grid.unpack], f"{name}.{part}", {"axis": 0})
@@ -139,9 +142,15 @@ def _pool(graph: ir.Graph, grid: _Grid, node: ir.Node) -> None:
     zero = edit.constant("pool.zero", np.array(0, np.int64))
     one = edit.constant("pool.one", np.array(1, np.int64))
     columns = edit.op("Range", [zero, edit.op("Squeeze", [shape], "pool.limit"), one], "pool.columns")
-    counts = edit.op("Unsqueeze", [edit.op("Cast", [grid.lengths], "pool.counts", {"to": 7}), axis], "pool.counts_column")
-    real = edit.op("Unsqueeze", [edit.op("Less", [columns, counts], "pool.real"), edit.constant("pool.last", np.array([2], np.int64))], "pool.mask")
-    filler = edit.constant(f"pool.{mode}.filler", np.float32(-np.inf if mode == "max" else 0.0)[None])
+    counts = edit.op(
+        "Unsqueeze", [edit.op("Cast", [grid.lengths], "pool.counts", {"to": 7}), axis], "pool.counts_column"
+    )
+    real = edit.op(
+        "Unsqueeze",
+        [edit.op("Less", [columns, counts], "pool.real"), edit.constant("pool.last", np.array([2], np.int64))],
+        "pool.mask",
+    )
+    filler = edit.constant(f"pool.{mode}.filler", np.array([-np.inf if mode == "max" else 0.0], np.float32))
     masked = edit.op("Where", [real, spread, filler], "pool.masked")
     if mode == "max":
         replace(node, edit.op("ReduceMax", [masked, axis], "pool.max", {"keepdims": 0}))

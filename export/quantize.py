@@ -24,8 +24,9 @@ Floats = NDArray[np.float32]
 
 STRENGTHS = (0.35, 0.5, 0.65, 0.8)
 TINY = 1e-8
-import os
-GAIN = float(os.environ.get('GAIN','1.1'))
+SMOOTHING_GAIN = 1.1
+"""How many times smaller smoothing must make the error before its multiplication per token is paid."""
+
 _GELU_MINIMUM = 0.17005  # |min of x * Phi(x)|, rounded up; the tanh approximation's minimum is not below it
 _LOWER_BOUND = {"Gelu": _GELU_MINIMUM, "Relu": 0.0}
 _ZERO_POINTS = (64, 32, 16, 8)
@@ -106,14 +107,14 @@ def _lower_bound(value: ir.Value) -> float | None:
 def choose(observed: Observed, weight: Floats, bound: float | None) -> Choice:
     """Pick smoothing strength and zero point with the least error on the sampled rows.
 
-    No smoothing is kept unless a strength lowers the error by more than a tenth: it costs a multiplication per token.
+    Smoothing is kept only where it gains: it costs a multiplication per token.
 
     Shape: weight `[in, out]`.
     """
     wanted = observed.rows @ weight
     options = [_try(observed, weight, wanted, strength, bound) for strength in (0.0, *STRENGTHS)]
     best = min(options, key=lambda c: c.error)
-    return options[0] if options[0].error <= GAIN * best.error else best
+    return options[0] if options[0].error <= SMOOTHING_GAIN * best.error else best
 
 
 def _try(observed: Observed, weight: Floats, wanted: Floats, strength: float, bound: float | None) -> Choice:
@@ -123,7 +124,9 @@ def _try(observed: Observed, weight: Floats, wanted: Floats, strength: float, bo
     matrix, scale = quantize_columns(scaled)
     matrix_float = matrix.astype(np.float32) * scale
     lowest = None if bound is None else bound if factors is None else float(bound / factors.min())
-    points = [(128, TINY)] if lowest is None else [(z, max(TINY, lowest * (255 - z) / max(z, 1e-9))) for z in _zeros(lowest)]
+    points = (
+        [(128, TINY)] if lowest is None else [(z, max(TINY, lowest * (255 - z) / max(z, 1e-9))) for z in _zeros(lowest)]
+    )
     options = []
     for zero, floor in points:
         magnitude = np.abs(rows).max(1) if lowest is None else rows.max(1)
@@ -154,12 +157,19 @@ def quantize_columns(weight: Floats) -> tuple[NDArray[np.int8], Floats]:
     return np.clip(np.rint(weight / scale), -127, 127).astype(np.int8), scale
 
 
+def _matrix(weight: ir.Value | None) -> Floats:
+    array = constant(weight)
+    if array is None:
+        raise ValueError("a linear layer without a constant weight")
+    return np.asarray(array, np.float32)
+
+
 def quantize(model: ir.Model, groups: Iterable[Linear], observed: Mapping[str, Observed]) -> list[Choice]:
     """Rewrite the linear layers of `groups` in place; `observed` has an entry for every input's name."""
     choices = []
     shared: dict[str, ir.Value] = {}
     for number, group in enumerate(groups):
-        weight = np.concatenate([np.asarray(constant(w), np.float32) for w in group.weights], axis=1)
+        weight = np.concatenate([_matrix(w) for w in group.weights], axis=1)
         seen = [observed[x.name or ""] for x in group.inputs]
         merged = Observed(np.max([o.largest for o in seen], axis=0), np.concatenate([o.rows for o in seen]))
         choice = choose(merged, weight, group.bound)
@@ -171,17 +181,25 @@ def quantize(model: ir.Model, groups: Iterable[Linear], observed: Mapping[str, O
 
 
 def _rewrite(
-    graph: ir.Graph, source: ir.Value, products: list[ir.Node], choice: Choice, group: str, name: str, shared: dict[str, ir.Value]
+    graph: ir.Graph,
+    source: ir.Value,
+    products: list[ir.Node],
+    choice: Choice,
+    group: str,
+    name: str,
+    shared: dict[str, ir.Value],
 ) -> None:
     edit = Editor(graph, products[0])
-    width = next(iter(np.shape(constant(products[0].inputs[1]))))
+    width = _matrix(products[0].inputs[1]).shape[0]
     x = source
     if choice.factors is not None:
         x = edit.op("Mul", [x, edit.constant(f"{group}.smooth", 1 / choice.factors)], f"{name}.smoothed")
     last = edit.constant("axis.last", np.array([-1], np.int64))
     magnitude = x if choice.zero != 128 else edit.op("Abs", [x], f"{name}.magnitude")
     row = edit.op("ReduceMax", [magnitude, last], f"{name}.row_maximum", {"keepdims": 1})
-    row = edit.op("Max", [row, edit.constant(f"floor.{choice.floor!r}", np.array(choice.floor, np.float32))], f"{name}.floored")
+    row = edit.op(
+        "Max", [row, edit.constant(f"floor.{choice.floor!r}", np.array(choice.floor, np.float32))], f"{name}.floored"
+    )
     step = edit.constant(f"levels.{_levels(choice.zero)}", np.array(1 / _levels(choice.zero), np.float32))
     scale = edit.op("Mul", [row, step], f"{name}.scale")
     zero = edit.constant(f"zero.{choice.zero}", np.array(choice.zero, np.uint8))
@@ -202,7 +220,7 @@ def _product(
     weight = product.inputs[1]
     if weight is None:
         raise ValueError("a linear layer without a weight")
-    array = np.asarray(constant(weight), np.float32)
+    array = _matrix(weight)
     matrix, column_scale = quantize_columns(array if choice.factors is None else array * choice.factors[:, None])
     name = product.outputs[0].name or "product"
     inputs = [

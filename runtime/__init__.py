@@ -1,1 +1,6 @@
 """From a bundle to answers, with numpy, tokenizers and onnxruntime alone."""
+
+from .engine import Engine, Options, load
+from .results import Answer, Classification, Embedding, Entity, Prediction, Tagging
+
+__all__ = ["Answer", "Classification", "Embedding", "Engine", "Entity", "Options", "Prediction", "Tagging", "load"]

@@ -202,6 +202,11 @@ def _validate(manifest: Manifest) -> None:
         raise _contradiction("the task and the pooling do not fit together")
 
 
+def is_per_token(task: Task) -> bool:
+    """Whether a task's graph has an output row per token rather than per text."""
+    return task in ("token-classification", "question-answering")
+
+
 def is_plain(name: str) -> bool:
     """Whether a file name is free of separators and of what some system treats specially."""
     return len(name) <= 128 and _PLAIN_NAME.match(name) is not None

@@ -1,0 +1,153 @@
+"""The gate: outputs of a bundle's variant against the source model in PyTorch, and the limits on their difference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .. import DriftError, ExportError
+from ..runtime.heads import softmax
+from ..runtime.manifest import Parity
+from ..runtime.packing import Tokens
+from .source import Source
+
+Floats = NDArray[np.float32]
+Text = str | tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a variant may lose; a figure outside refuses the export.
+
+    Attributes:
+        cosine_mean, cosine_min: least cosine of output vectors.
+        relative_error: largest `max |difference| / max |reference|` over all outputs.
+        probability_shift: largest mean change of the most probable label's probability.
+    """
+
+    cosine_mean: float
+    cosine_min: float
+    relative_error: float
+    probability_shift: float
+
+
+# fp32: rounding of other kernels, nothing else. int8: twice what random-weight models of every family lose, and far
+# below what an unsmoothed outlier or a wrong scale costs (benchmarks/README.md).
+LIMITS = {
+    "fp32": Limits(cosine_mean=0.99999, cosine_min=0.9999, relative_error=1e-3, probability_shift=1e-4),
+    "int8": Limits(cosine_mean=0.98, cosine_min=0.90, relative_error=0.35, probability_shift=0.05),
+}
+
+
+def reference(source: Source, texts: Sequence[Text]) -> list[Floats]:
+    """Outputs of the source model, one text at a time, without any padding or batch.
+
+    Shape: as `Engine.forward`: `[D]` or `[labels]` per text, `[n, labels]` or `[n, 2]` per token.
+    """
+    return [_reference(source, text) for text in texts]
+
+
+def _reference(source: Source, text: Text) -> Floats:
+    pair = (text,) if isinstance(text, str) else text
+    encoded = cast(Any, source.tokenizer)(
+        *pair, truncation="longest_first", max_length=source.window, return_tensors="pt"
+    )
+    inputs = {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
+    if source.token_types:
+        inputs["token_type_ids"] = encoded["token_type_ids"]
+    with torch.no_grad():
+        outputs = source.model(**inputs)
+    if source.task == "text-classification":
+        return cast(Floats, outputs.logits[0].numpy())
+    if source.task == "token-classification":
+        return cast(Floats, outputs.logits[0].numpy())
+    if source.task == "question-answering":
+        return np.stack([outputs.start_logits[0].numpy(), outputs.end_logits[0].numpy()], axis=-1)
+    hidden = outputs.last_hidden_state[0].numpy()
+    pooled = {"mean": hidden.mean(0), "cls": hidden[0], "max": hidden.max(0)}[str(source.pooling)]
+    return cast(Floats, pooled / max(np.linalg.norm(pooled), 1e-12) if source.normalized else pooled)
+
+
+def same_tokens(source: Source, texts: Sequence[Text], tokens: Sequence[Tokens]) -> None:
+    """Cloister's tokenization must be the source's, token for token.
+
+    Raises:
+        ExportError: it is not.
+    """
+    for text, ours in zip(texts, tokens, strict=True):
+        pair = (text,) if isinstance(text, str) else text
+        theirs = cast(Any, source.tokenizer)(*pair, truncation="longest_first", max_length=source.window)
+        if theirs["input_ids"] != ours.ids.tolist():
+            raise ExportError(
+                "the tokenizer gives other tokens outside transformers",
+                hint="save it with a recent transformers (tokenizer.save_pretrained) and export again",
+                code="tokenizer_mismatch",
+            )
+
+
+def compare(source: Source, wanted: Sequence[Floats], got: Sequence[Floats]) -> Parity:
+    """Figures of the difference between two runs over the same texts."""
+    ours = [np.atleast_2d(g).astype(np.float64) for g in got]
+    theirs = [np.atleast_2d(w).astype(np.float64) for w in wanted]
+    cosines = np.concatenate([_cosines(a, b) for a, b in zip(theirs, ours, strict=True)])
+    error = max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(theirs, ours, strict=True))
+    agreement, shift = _labels(source, theirs, ours)
+    return Parity(
+        samples=len(wanted),
+        cosine_min=float(cosines.min()),
+        cosine_mean=float(cosines.mean()),
+        max_abs_error=error,
+        label_agreement=agreement,
+        mean_probability_shift=shift,
+    )
+
+
+def _cosines(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Row by row. Shape: `[n, D]` twice -> `[n]`; `[n, 1]` compares the columns as one vector."""
+    if a.shape[1] == 1:
+        a, b = a.T, b.T
+    product = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.asarray((a * b).sum(1) / np.maximum(product, 1e-12))
+
+
+def _labels(
+    source: Source, wanted: list[NDArray[np.float64]], got: list[NDArray[np.float64]]
+) -> tuple[float | None, float | None]:
+    if not source.labels or source.problem == "regression":
+        return None, None
+    a, b = np.concatenate(wanted), np.concatenate(got)
+    if source.problem == "multi_label":
+        pa, pb = 1 / (1 + np.exp(-a)), 1 / (1 + np.exp(-b))
+        return float(((pa >= 0.5) == (pb >= 0.5)).mean()), float(np.abs(pa - pb).mean())
+    pa, pb = softmax(a.astype(np.float32)), softmax(b.astype(np.float32))
+    best = pa.argmax(1)
+    rows = np.arange(len(best))
+    return float((best == pb.argmax(1)).mean()), float(np.abs(pa[rows, best] - pb[rows, best]).mean())
+
+
+def gate(parity: Parity, wanted: Sequence[Floats], precision: str) -> None:
+    """Refuse a variant that drifted past the limits of its precision.
+
+    Raises:
+        DriftError: the first figure that is out of its limit.
+    """
+    limits = LIMITS[precision]
+    largest = max(float(np.abs(w).max(initial=0.0)) for w in wanted)
+    relative = parity.max_abs_error / max(largest, 1e-6)
+    shift = parity.mean_probability_shift or 0.0
+    problems = [
+        (not parity.cosine_mean >= limits.cosine_mean, f"mean cosine {parity.cosine_mean:.5f}", limits.cosine_mean),
+        (not parity.cosine_min >= limits.cosine_min, f"least cosine {parity.cosine_min:.5f}", limits.cosine_min),
+        (not relative <= limits.relative_error, f"relative error {relative:.4f}", limits.relative_error),
+        (not shift <= limits.probability_shift, f"mean probability shift {shift:.4f}", limits.probability_shift),
+    ]
+    for failed, figure, limit in problems:
+        if failed:
+            raise DriftError(
+                f"the {precision} graph drifts from the source model: {figure}, the limit is {limit}",
+                hint="give texts of your domain with --calibration, or export with --precision fp32",
+                code="parity_failed",
+            )

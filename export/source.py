@@ -1,0 +1,363 @@
+"""A model folder or hub id -> model, tokenizer, task, labels. The weights stay what they are: float32, in PyTorch."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import torch
+import transformers
+from optimum.exporters.tasks import TasksManager
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from .. import ExportError
+from ..runtime.manifest import Pooling, Problem, Task
+from .architectures import facts
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+_HUB_PATTERNS = ["*.json", "*.txt", "*.safetensors", "*.model", "*/config.json"]
+_TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
+_TASK_OF_HEAD: dict[str, Task] = {
+    "ForSequenceClassification": "text-classification",
+    "ForTokenClassification": "token-classification",
+    "ForQuestionAnswering": "question-answering",
+    "Model": "feature-extraction",
+}
+_POOLING_FLAGS: dict[str, Pooling] = {
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+}
+
+
+@dataclass(repr=False)
+class Source:
+    """A fine-tuned model, ready to trace.
+
+    Attributes:
+        name: folder name or hub id.
+        model: float32, in evaluation mode.
+        tokenizer: transformers' tokenizer, the reference for Cloister's own tokenization.
+        tokenizer_json: the same tokenizer as a `tokenizer.json` without truncation and padding.
+        window: most tokens the model takes, special tokens included.
+        labels: in the order of the model's outputs; empty where the task has none.
+        first_position: position id of a text's first token.
+        token_types: whether the model tells the two texts of a pair apart by type ids.
+        weights_sha256: digest over the weight files, in the order of their names.
+    """
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    tokenizer_json: str
+    task: Task
+    window: int
+    labels: list[str]
+    problem: Problem | None
+    pooling: Pooling | None
+    normalized: bool
+    first_position: int
+    token_types: bool
+    weights_sha256: str
+    architecture: str = field(default="")
+
+    @property
+    def config(self) -> Any:
+        """The transformers configuration."""
+        return self.model.config
+
+
+def read(source: str, task: str | None = None) -> Source:
+    """Load a model folder or hub id.
+
+    Raises:
+        ExportError: no weights, no tokenizer, an unknown architecture or task, a head that was never trained, labels
+            that do not match the head, weights that cannot be read.
+    """
+    root = _folder(source)
+    sentence = _SentenceTransformer(root)
+    folder = root / sentence.transformer_path
+    if not (folder / "config.json").is_file():
+        raise ExportError(
+            "the model folder has no config.json",
+            hint="SOURCE must be a folder written by save_pretrained, or a hub id",
+            code="config_missing",
+        )
+    with _as_export_error("the model's config.json cannot be read", "config_invalid"):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    chosen = _task(task, config, is_embedding=sentence.present)
+    weights = _weight_files(folder)
+    model = _model(folder, chosen, config)
+    tokenizer = _tokenizer(folder)
+    labels, problem = _labels(config, chosen)
+    positions = facts(config.model_type).positions
+    padding = getattr(config, "pad_token_id", None)
+    first_position = int(padding) + 1 if positions == "after padding" and padding is not None else 0
+    if len(tokenizer) > config.vocab_size:
+        raise ExportError(
+            "the tokenizer has more tokens than the model's embedding table",
+            hint="tokenizer and weights are of different models: check the folder",
+            code="tokenizer_mismatch",
+        )
+    return Source(
+        name=root.name if Path(source).exists() else source,
+        model=model,
+        tokenizer=tokenizer,
+        tokenizer_json=_tokenizer_json(tokenizer, lowercase=sentence.lowercase),
+        task=chosen,
+        window=_window(tokenizer, config, first_position, sentence.window),
+        labels=labels,
+        problem=problem,
+        pooling=(sentence.pooling or "mean") if chosen == "feature-extraction" else None,
+        normalized=chosen == "feature-extraction" and sentence.normalized,
+        first_position=first_position,
+        token_types=getattr(config, "type_vocab_size", 0) > 1,
+        weights_sha256=_digest(weights),
+        architecture=type(model).__name__,
+    )
+
+
+def _folder(source: str) -> Path:
+    if Path(source).is_dir():
+        return Path(source).resolve()
+    if Path(source).exists() or source.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(source):
+        raise ExportError("there is no model folder at the given path", hint="check SOURCE", code="source_not_found")
+    from huggingface_hub import snapshot_download
+
+    with _as_export_error(
+        "SOURCE is neither a folder nor a model that could be downloaded",
+        "source_not_found",
+        hint="check the spelling, the network and HF_HUB_OFFLINE",
+    ):
+        return Path(snapshot_download(source, allow_patterns=_HUB_PATTERNS))
+
+
+@contextmanager
+def _as_export_error(message: str, code: str, hint: str = "see the cause with --debug") -> Iterator[None]:
+    """What the libraries below raise for a bad folder has no common base; it becomes one kind of error."""
+    try:
+        yield
+    except ExportError:
+        raise
+    except Exception as error:
+        raise ExportError(message, hint=hint, code=code) from error
+
+
+class _SentenceTransformer:
+    """What `modules.json` of sentence-transformers says: where the model is, how it pools, whether it normalizes."""
+
+    def __init__(self, root: Path) -> None:
+        self.present = (root / "modules.json").is_file()
+        self.transformer_path = ""
+        self.pooling: Pooling | None = None
+        self.normalized = False
+        self.window: int | None = None
+        self.lowercase = False
+        if not self.present:
+            return
+        with _as_export_error("the folder's modules.json cannot be read", "config_invalid"):
+            for module in json.loads((root / "modules.json").read_text("utf-8")):
+                self._module(root, str(module["type"]).rsplit(".", 1)[-1], str(module["path"]))
+
+    def _module(self, root: Path, kind: str, path: str) -> None:
+        if kind == "Transformer":
+            self.transformer_path = path
+            for name in ("sentence_bert_config.json", "sentence_roberta_config.json"):
+                if (root / path / name).is_file():
+                    settings = json.loads((root / path / name).read_text("utf-8"))
+                    self.window = settings.get("max_seq_length")
+                    self.lowercase = bool(settings.get("do_lower_case", False))
+        elif kind == "Pooling":
+            settings = json.loads((root / path / "config.json").read_text("utf-8"))
+            named = settings.get("pooling_mode")
+            active = (
+                [named] if named else [k for k, v in settings.items() if k.startswith("pooling_mode") and v is True]
+            )
+            modes = {_POOLING_FLAGS.get(str(a), a if a in get_args(Pooling) else None) for a in active}
+            if len(modes) != 1 or None in modes:
+                raise ExportError(
+                    "this way of pooling is not supported",
+                    hint="supported are mean, cls and max",
+                    code="pooling_unsupported",
+                )
+            self.pooling = cast(Pooling, modes.pop())
+        elif kind == "Normalize":
+            self.normalized = True
+        else:
+            raise ExportError(
+                f"the sentence-transformers module {kind} is not supported",
+                hint="supported are Transformer, Pooling and Normalize",
+                code="architecture_unsupported",
+            )
+
+
+def _task(asked: str | None, config: Any, *, is_embedding: bool) -> Task:
+    supported = ", ".join(get_args(Task))
+    if asked is not None:
+        task = TasksManager.map_from_synonym(asked)
+        if task not in get_args(Task):
+            raise ExportError(
+                "this task cannot be exported", hint=f"--task is one of: {supported}", code="task_unsupported"
+            )
+        return cast(Task, task)
+    if is_embedding:
+        return "feature-extraction"
+    names = getattr(config, "architectures", None) or [""]
+    for suffix, found in _TASK_OF_HEAD.items():
+        if names[0].endswith(suffix):
+            return found
+    raise ExportError(
+        "the task cannot be told from the model's config", hint=f"pass --task, one of: {supported}", code="task_unknown"
+    )
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("*.safetensors"))
+    if files:
+        return files
+    if any(folder.glob("*.bin")) or any(folder.glob("*.pt")):
+        raise ExportError(
+            "the folder has weights in pickle files only, which can run code when loaded",
+            hint="convert them where you trust them: model.save_pretrained(folder) writes safetensors",
+            code="weights_missing",
+        )
+    raise ExportError(
+        "the model folder has no weights",
+        hint="there must be a model.safetensors beside config.json",
+        code="weights_missing",
+    )
+
+
+def _digest(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _model(folder: Path, task: Task, config: Any) -> PreTrainedModel:
+    from safetensors import SafetensorError
+
+    with _as_export_error("this architecture has no model for the task", "architecture_unsupported"):
+        auto = TasksManager.get_model_class_for_task(task, library="transformers")
+        if type(config) not in auto._model_mapping:
+            raise ExportError(
+                f"model type {config.model_type} has no model for {task}",
+                hint="check --task; only what transformers itself implements can be exported",
+                code="architecture_unsupported",
+            )
+    try:
+        with _quiet():
+            model, info = auto.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except SafetensorError as error:
+        raise ExportError(
+            "a weight file is corrupt", hint="copy or download the model again", code="weights_corrupt"
+        ) from error
+    except RuntimeError as error:
+        raise ExportError(
+            "the weights do not fit the config: a layer has another size",
+            hint="often the labels: id2label must have as many entries as the head has outputs",
+            code="labels_mismatch",
+        ) from error
+    except Exception as error:
+        raise ExportError(
+            "the model cannot be loaded", hint="load it with transformers to see why", code="model_unreadable"
+        ) from error
+    # A pooler that an embedding does not use may be missing; anything else missing would be random numbers.
+    missing = [k for k in info["missing_keys"] if not (task == "feature-extraction" and "pooler" in k)]
+    if missing:
+        raise ExportError(
+            f"{len(missing)} tensors that {task} needs are not among the weights",
+            hint="the model was not fine-tuned for this task: check --task",
+            code="head_missing",
+        )
+    if info["mismatched_keys"]:
+        raise ExportError(
+            "the weights do not fit the config: a layer has another size",
+            hint="often the labels: id2label must have as many entries as the head has outputs",
+            code="labels_mismatch",
+        )
+    return cast(PreTrainedModel, model.eval())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' progress bars and reports off stderr: Cloister reports what matters itself."""
+    settings: Any = transformers.logging
+    level, bars = settings.get_verbosity(), settings.is_progress_bar_enabled()
+    settings.set_verbosity_error()
+    settings.disable_progress_bar()
+    try:
+        yield
+    finally:
+        settings.set_verbosity(level)
+        if bars:
+            settings.enable_progress_bar()
+
+
+def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
+        raise ExportError(
+            "the model folder has no tokenizer",
+            hint="tokenizer.save_pretrained(folder) writes it beside the weights",
+            code="tokenizer_missing",
+        )
+    with _as_export_error("the tokenizer cannot be loaded", "tokenizer_invalid"):
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    if not tokenizer.is_fast:
+        raise ExportError(
+            "the tokenizer has no fast form", hint="convert it with transformers first", code="tokenizer_unsupported"
+        )
+    return cast(PreTrainedTokenizerBase, tokenizer)
+
+
+def _tokenizer_json(tokenizer: PreTrainedTokenizerBase, *, lowercase: bool) -> str:
+    data = json.loads(cast(Any, tokenizer).backend_tokenizer.to_str())
+    data["truncation"] = data["padding"] = None
+    if lowercase:
+        steps = [{"type": "Lowercase"}] + ([data["normalizer"]] if data["normalizer"] else [])
+        data["normalizer"] = {"type": "Sequence", "normalizers": steps}
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def _labels(config: Any, task: Task) -> tuple[list[str], Problem | None]:
+    if task not in ("text-classification", "token-classification"):
+        return [], None
+    by_id = {int(k): str(v) for k, v in config.id2label.items()}
+    labels = [by_id.get(i, "") for i in range(len(by_id))]
+    if sorted(by_id) != list(range(len(by_id))) or len(set(labels)) != len(labels) or not all(labels):
+        raise ExportError(
+            "the config's id2label is not a plain list of different names",
+            hint="number the labels from 0",
+            code="labels_mismatch",
+        )
+    if task == "token-classification":
+        return labels, None
+    if config.problem_type == "multi_label_classification":
+        return labels, "multi_label"
+    if config.problem_type == "regression" or len(labels) == 1:
+        return labels, "regression"
+    return labels, "single_label"
+
+
+def _window(tokenizer: PreTrainedTokenizerBase, config: Any, first_position: int, asked: int | None) -> int:
+    limits = [int(asked)] if asked else []
+    if tokenizer.model_max_length < 1_000_000:  # transformers' mark for "unknown" is far above
+        limits.append(int(tokenizer.model_max_length))
+    positions = getattr(config, "max_position_embeddings", None)
+    if isinstance(positions, int) and positions > 0:
+        limits.append(positions - first_position)
+    return min(limits, default=512)

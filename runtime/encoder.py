@@ -1,0 +1,63 @@
+"""Tokens in, arrays out: the groups of a batch through one session, and each text's share of the outputs."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .packing import Tokens, groups, pack, pad
+from .session import Session
+
+Floats = NDArray[np.float32]
+
+_SAME_LENGTH = 1.0
+
+
+class Encoder:
+    """Runs the encoder of a bundle. Safe to call from several threads.
+
+    Args:
+        session: the graph.
+        packed: whether the graph reads packs or padded batches.
+        per_token: whether the output has a row per token or one per text.
+        first_position: position id of a text's first token.
+        padding_id: token id of cells past a text's end.
+    """
+
+    def __init__(
+        self, session: Session, *, packed: bool, per_token: bool, first_position: int, padding_id: int
+    ) -> None:
+        self._session = session
+        self._packed = packed
+        self._per_token = per_token
+        self._first_position = first_position
+        self._padding_id = padding_id
+
+    def groups(self, tokens: Sequence[Tokens]) -> Iterator[NDArray[np.intp]]:
+        """Indices of the texts that run together, group by group.
+
+        On the padded path a text's rounding could depend on how far it is padded, so only texts of equal length do.
+        """
+        lengths = [len(t) for t in tokens]
+        return groups(lengths) if self._packed else groups(lengths, bound=_SAME_LENGTH)
+
+    def arrays(self, members: Sequence[Tokens]) -> dict[str, NDArray[np.integer]]:
+        """What the graph reads for one group."""
+        return pack(members, self._first_position) if self._packed else pad(members, self._padding_id)
+
+    def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
+        """Raw outputs for each text, in order.
+
+        Shape: per text `[D]`; with `per_token` `[n, D]`, n its tokens.
+        """
+        results: list[Floats] = [np.empty(0, np.float32)] * len(tokens)
+        for group in self.groups(tokens):
+            members = [tokens[i] for i in group]
+            output = self._session.run(self.arrays(members))[0]
+            if self._per_token and self._packed:
+                parts: Sequence[Floats] = np.split(output, np.cumsum([len(m) for m in members])[:-1])
+            else:
+                parts = list(output)
+            for index, part in zip(group.tolist(), parts, strict=True):
+                results[index] = part
+        return results

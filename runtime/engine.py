@@ -1,0 +1,205 @@
+"""`load(bundle) -> Engine`, `Engine.predict(texts)`: tokens, groups, session, heads."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import InvalidInput, ProviderError
+from . import heads
+from .bundle import Bundle, read
+from .encoder import Encoder
+from .golden import verify
+from .manifest import Manifest, Variant, is_per_token
+from .packing import Tokens
+from .processor import available_threads
+from .results import Answer, Classification, Embedding, Prediction, Tagging
+from .session import Session, available_providers
+from .tokens import Input, TextTokenizer, Window, validated
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an engine runs.
+
+    Attributes:
+        provider: `cpu`, `cuda`, or `auto` (the first that is available and for which the bundle has a variant).
+        variant: name of a variant; None takes the first that suits the provider.
+        threads: threads for one run; None takes what affinity and container quota allow.
+    """
+
+    provider: str = "auto"
+    variant: str | None = None
+    threads: int | None = None
+
+
+class Engine:
+    """A loaded bundle. Safe to call from several threads; made by `load`."""
+
+    def __init__(self, bundle: Bundle, variant: Variant, provider: str, threads: int) -> None:
+        manifest = bundle.manifest
+        self.manifest: Manifest = manifest
+        self.digest: str = bundle.digest
+        self.variant: Variant = variant
+        self.provider: str = provider
+        self.threads: int = threads
+        self._tokenizer = TextTokenizer(bundle.files[manifest.tokenizer.file], manifest.tokenizer)
+        weights = {variant.weights: bundle.files[variant.weights]}
+        session = Session(bundle.files[variant.graph], weights, provider=provider, threads=threads)
+        self.encoder = Encoder(
+            session,
+            packed=variant.path == "packed",
+            per_token=is_per_token(manifest.task),
+            first_position=manifest.tokenizer.first_position,
+            padding_id=manifest.tokenizer.padding_id,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Engine {self.manifest.task} {self.variant.name} on {self.provider}>"
+
+    @property
+    def task(self) -> str:
+        """The bundle's task."""
+        return self.manifest.task
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The model's labels, in the order of its outputs."""
+        return tuple(self.manifest.labels)
+
+    def predict(self, texts: Sequence[str | tuple[str, str]], *, truncate: bool = False) -> list[Prediction]:
+        """Answer texts, in order.
+
+        Args:
+            texts: texts, or pairs `(text, text_pair)`; for question answering `(question, context)`.
+            truncate: answer a text over the model's window from its beginning, and mark the result, instead of
+                refusing. Tagging never truncates: it reads a long text in overlapping windows; question answering
+                does so with the context.
+
+        Returns:
+            One result per text: `Classification`, `Tagging`, `Embedding` or `Answer`, by the bundle's task. The same
+            text gives the same bits whatever else is in the list, on one machine with the same options.
+
+        Raises:
+            InputTooLong: a text is over the window and `truncate` is off.
+            InvalidInput: not a list of texts or pairs, or a text that is not valid Unicode.
+        """
+        inputs = validated(texts)
+        if not inputs:
+            return []
+        match self.manifest.task:
+            case "text-classification":
+                return list(self._classify(inputs, truncate))
+            case "feature-extraction":
+                return list(self._embed(inputs, truncate))
+            case "token-classification":
+                return list(self._tag(inputs))
+            case "question-answering":
+                return list(self._answer(inputs, truncate))
+
+    def _classify(self, inputs: list[Input], truncate: bool) -> list[Classification]:
+        tokens, cut = self._tokenizer.encode(inputs, truncate=truncate)
+        problem = self.manifest.problem or "single_label"
+        return [
+            heads.classification(logits, self.manifest.labels, problem, truncated=t)
+            for logits, t in zip(self.forward(tokens), cut, strict=True)
+        ]
+
+    def _embed(self, inputs: list[Input], truncate: bool) -> list[Embedding]:
+        tokens, cut = self._tokenizer.encode(inputs, truncate=truncate)
+        return [Embedding(vector, t) for vector, t in zip(self.forward(tokens), cut, strict=True)]
+
+    def _tag(self, inputs: list[Input]) -> list[Tagging]:
+        texts = [_single(item, index) for index, item in enumerate(inputs)]
+        windows = [self._tokenizer.windows(text, index) for index, text in enumerate(texts)]
+        return [
+            heads.tagging(text, parts, logits, self.manifest.labels)
+            for text, parts, logits in zip(texts, windows, self._forward_windows(windows), strict=True)
+        ]
+
+    def _answer(self, inputs: list[Input], truncate: bool) -> list[Answer]:
+        pairs = [_pair(item, index) for index, item in enumerate(inputs)]
+        windows = [self._tokenizer.pair_windows(*pair, i, truncate=truncate) for i, pair in enumerate(pairs)]
+        return [
+            heads.answer(context, parts, logits)
+            for (_, context), parts, logits in zip(pairs, windows, self._forward_windows(windows), strict=True)
+        ]
+
+    def _forward_windows(self, windows: list[list[Window]]) -> list[list[Floats]]:
+        flat = iter(self.forward([w.tokens for parts in windows for w in parts]))
+        return [[next(flat) for _ in parts] for parts in windows]
+
+    def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
+        """Raw outputs of the graph for each text, in order: what golden data and benchmarks compare.
+
+        Shape: per text `[dimensions]` or `[labels]`; for tagging `[n, labels]`, for question answering `[n, 2]`.
+        """
+        return self.encoder.forward(tokens)
+
+    def tokenize(self, texts: Sequence[Any], *, truncate: bool = False) -> list[Tokens]:
+        """Token ids of texts or pairs, special tokens included; raises as `predict` does."""
+        return self._tokenizer.encode(validated(texts), truncate=truncate)[0]
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    options: Options | None = None,
+    expected_digest: str | None = None,
+    check: bool = False,
+) -> Engine:
+    """Load a bundle; every file is verified before it is used.
+
+    Args:
+        path: the bundle's folder.
+        options: provider, variant and threads.
+        expected_digest: SHA-256 of the manifest that the bundle must have (`cloister inspect` shows it).
+        check: also replay the golden inputs on this machine.
+
+    Raises:
+        BundleError: damaged, incomplete, of an unknown format, or not the expected bundle.
+        MissingExtra: onnxruntime is not installed.
+        ProviderError: no variant for the provider, or the provider is not available.
+        DriftError: `check` is on and the golden outputs do not hold here.
+    """
+    chosen = options or Options()
+    bundle = read(path, expected_digest=expected_digest)
+    variant, provider = _select(bundle.manifest.encoder.variants, chosen)
+    engine = Engine(bundle, variant, provider, chosen.threads or available_threads())
+    if check:
+        verify(bundle, engine.variant, lambda texts: engine.forward(engine.tokenize(texts)))
+    return engine
+
+
+def _select(variants: Sequence[Variant], options: Options) -> tuple[Variant, str]:
+    wanted = [v for v in variants if options.variant in (None, v.name)]
+    if not wanted:
+        names = ", ".join(v.name for v in variants)
+        raise ProviderError("the bundle has no variant of that name", hint=f"it has: {names}")
+    providers = ["cuda", "cpu"] if options.provider == "auto" else [options.provider]
+    usable = [p for p in providers if options.provider != "auto" or p in available_providers()]
+    for provider in usable:
+        for variant in wanted:
+            if provider in variant.providers:
+                return variant, provider
+    made_for = sorted({p for v in wanted for p in v.providers})
+    raise ProviderError(
+        f"the bundle has no variant for {options.provider}", hint=f"it was made for: {', '.join(made_for)}"
+    )
+
+
+def _single(item: Input, index: int) -> str:
+    if isinstance(item, str):
+        return item
+    raise InvalidInput(f"input {index} is a pair", hint="tagging reads single texts")
+
+
+def _pair(item: Input, index: int) -> tuple[str, str]:
+    if isinstance(item, tuple):
+        return item
+    raise InvalidInput(f"input {index} is a single text", hint="question answering reads pairs: (question, context)")

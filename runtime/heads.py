@@ -1,0 +1,164 @@
+"""Arrays of a graph -> typed predictions. Pure numpy."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .manifest import Problem
+from .results import Answer, Classification, Entity, Tagging
+from .tokens import Window, spans
+
+Floats = NDArray[np.float32]
+
+_LONGEST_ANSWER = 30
+"""Most tokens of an answer, as in BERT's SQuAD script (Devlin et al., 2018) and transformers' default twice over."""
+_CANDIDATES = 20
+_MULTI_LABEL_THRESHOLD = 0.5
+
+
+def softmax(logits: Floats) -> NDArray[np.float64]:
+    """Over the last axis, in double precision."""
+    shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
+    exponents = np.exp(shifted)
+    return np.asarray(exponents / exponents.sum(-1, keepdims=True))
+
+
+def classification(logits: Floats, labels: Sequence[str], problem: Problem, *, truncated: bool) -> Classification:
+    """Shape: logits `[labels]`."""
+    if problem == "single_label":
+        scores = softmax(logits)
+    elif problem == "multi_label":
+        scores = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    else:
+        scores = logits.astype(np.float64)
+    best = int(scores.argmax())
+    chosen = None
+    if problem == "multi_label":
+        chosen = tuple(label for label, s in zip(labels, scores, strict=True) if s >= _MULTI_LABEL_THRESHOLD)
+    by_label = dict(zip(labels, map(float, scores), strict=True))
+    return Classification(labels[best], float(scores[best]), by_label, labels=chosen, truncated=truncated)
+
+
+def tagging(text: str, windows: Sequence[Window], logits: Sequence[Floats], labels: Sequence[str]) -> Tagging:
+    """Entities from the token labels of a text's windows. Shape: each of logits `[tokens, labels]`, as the window."""
+    kept = list(spans(windows))
+    scores = np.concatenate(
+        [softmax(x[w.content][s]) for x, w, s in zip(logits, windows, kept, strict=True)], dtype=np.float64
+    )
+    offsets = np.concatenate([w.offsets[s] for w, s in zip(windows, kept, strict=True)])
+    words = np.concatenate([w.words[s] for w, s in zip(windows, kept, strict=True)])
+    entities: list[Entity] = []
+    current: _Open | None = None
+    for word in _words(text, offsets, words):
+        best = int(scores[word[0]].argmax())
+        prefix, kind = _split(labels[best])
+        start, end = int(offsets[word[0], 0]), int(offsets[word[-1], 1])
+        if current is not None and (not current.continues(prefix, kind)):
+            entities.append(current.close(text))
+            current = None
+        if kind is None:
+            continue
+        if current is None:
+            current = _Open(kind, start, end, [], prefix)
+        current.end, current.prefix = end, prefix
+        current.scores.append(float(scores[word[0], best]))
+    if current is not None:
+        entities.append(current.close(text))
+    return Tagging(tuple(e for e in entities if e.end > e.start))
+
+
+@dataclass
+class _Open:
+    """An entity that further words may still join."""
+
+    kind: str
+    start: int
+    end: int
+    scores: list[float]
+    prefix: str
+
+    def continues(self, prefix: str, kind: str | None) -> bool:
+        return kind == self.kind and prefix in "IEL" and self.prefix not in ("E", "L", "S", "U")
+
+    def close(self, text: str) -> Entity:
+        start, end = self.start, self.end
+        while start < end and text[start].isspace():  # sentencepiece tokens may include the space before a word
+            start += 1
+        return Entity(start, end, text[start:end], self.kind, float(np.mean(self.scores)))
+
+
+def _split(label: str) -> tuple[str, str | None]:
+    """A token label as scheme prefix and entity label; the scheme may be IOB, BIO, BIOES, BILOU or none at all."""
+    if label == "O":
+        return "O", None
+    if len(label) > 2 and label[1] in "-_" and label[0] in "BIESLU":
+        return label[0], label[2:]
+    return "I", label
+
+
+def _words(text: str, offsets: NDArray[np.int64], words: NDArray[np.int64]) -> list[list[int]]:
+    """Tokens grouped into words; a word takes the label of its first token, as taggers are trained.
+
+    Pre-tokenizers of models without spaces between words (sentencepiece on Chinese) call a whole sentence a word, so a
+    token continues a word only where it goes on in the middle of letters or digits of a script that uses spaces.
+    """
+    result: list[list[int]] = []
+    for i, (start, end) in enumerate(offsets.tolist()):
+        if result:
+            previous = result[-1][-1]
+            joined = words[i] == words[previous] and offsets[previous, 1] == start and end > start > 0
+            if joined and _inside_word(text[start - 1], text[start]):
+                result[-1].append(i)
+                continue
+            if start == end or (joined and unicodedata.combining(text[start])):
+                result[-1].append(i)
+                continue
+        result.append([i])
+    return result
+
+
+def _inside_word(left: str, right: str) -> bool:
+    return all(c.isalnum() and not _unspaced(c) for c in (left, right))
+
+
+_UNSPACED = ((0x0E00, 0x109F), (0x1780, 0x17FF), (0x3040, 0x9FFF), (0x20000, 0x3FFFF))
+
+
+def _unspaced(character: str) -> bool:
+    """Scripts written without spaces between words: Thai to Myanmar, Khmer, Kana, Han."""
+    code = ord(character)
+    return (
+        0x0E00 <= code <= 0x109F or 0x1780 <= code <= 0x17FF or 0x3040 <= code <= 0x9FFF or 0x20000 <= code <= 0x3FFFF
+    )
+
+
+def answer(context: str, windows: Sequence[Window], logits: Sequence[Floats]) -> Answer:
+    """The best span over all windows of a context. Shape: each of logits `[tokens, 2]`, start and end.
+
+    Spans compete by the sum of their start and end logits across windows (Devlin et al., 2018); the score is the
+    product of the start's and the end's probability among all content tokens of all windows.
+    """
+    if not context.strip() or all(len(w.content) == 0 for w in windows):
+        return Answer("", 0, 0, 0.0, truncated=any(w.truncated for w in windows))
+    content = [x[w.content].astype(np.float64) for x, w in zip(logits, windows, strict=True)]
+    every = np.concatenate(content)
+    norms = np.logaddexp.reduce(every, axis=0)
+    best, span = -np.inf, (0, 0)
+    for values, window in zip(content, windows, strict=True):
+        starts = np.argsort(-values[:, 0], kind="stable")[:_CANDIDATES]
+        ends = np.argsort(-values[:, 1], kind="stable")[:_CANDIDATES]
+        for start in starts.tolist():
+            for end in ends.tolist():
+                total = values[start, 0] + values[end, 1]
+                if start <= end < start + _LONGEST_ANSWER and total > best:
+                    best, span = total, (int(window.offsets[start, 0]), int(window.offsets[end, 1]))
+    if best == -np.inf:
+        return Answer("", 0, 0, 0.0, truncated=windows[0].truncated)
+    start, end = span
+    while start < end and context[start].isspace():
+        start += 1
+    score = float(np.exp(best - norms.sum()))
+    return Answer(context[start:end], start, end, score, truncated=windows[0].truncated)

@@ -1,0 +1,120 @@
+"""The one file that imports onnxruntime: a graph and its weights, both in memory, become a function of arrays."""
+
+import importlib.metadata
+import os
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import BundleError, CloisterError, MissingExtra, ProviderError
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+# ONNX Runtime's fused skip + layer norm is several times slower on CPU than the addition and the layer norm it replaces
+# (benchmarks/README.md), so the fusion is switched off.
+_SLOW_FUSIONS = ["SkipLayerNormFusion"]
+
+
+def onnxruntime() -> ModuleType:
+    """Import onnxruntime with its telemetry switched off.
+
+    Raises:
+        MissingExtra: neither the CPU nor the GPU build is installed.
+        CloisterError: both builds are installed, each overwriting parts of the other.
+    """
+    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
+    if len(installed) == 2:
+        raise CloisterError(
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other",
+            hint="pip uninstall -y onnxruntime onnxruntime-gpu, then install one: pip install 'cloister[cpu]'",
+            code="conflicting_runtimes",
+        )
+    imported_before = "onnxruntime" in sys.modules and os.environ.get("ORT_DISABLE_TELEMETRY") != "1"
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when the library is loaded
+    try:
+        import onnxruntime as module
+    except ImportError as error:
+        raise MissingExtra(
+            "onnxruntime is not installed",
+            hint="pip install 'cloister[cpu]' (or 'cloister[gpu]' on a machine with CUDA)",
+        ) from error
+    if imported_before:
+        module.disable_telemetry_events()
+        warnings.warn(
+            "onnxruntime was imported before cloister with its telemetry on; it is switched off from here on. "
+            "Set ORT_DISABLE_TELEMETRY=1 or import cloister.runtime first.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return module  # type: ignore[no-any-return]
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.distribution(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def available_providers() -> list[str]:
+    """Names of the execution providers that this machine's onnxruntime offers, in Cloister's words."""
+    offered = onnxruntime().get_available_providers()
+    return [name for name, theirs in _PROVIDERS.items() if theirs in offered]
+
+
+class Session:
+    """One graph, ready to run. Safe to call from several threads at once.
+
+    Args:
+        graph: a serialized ONNX model.
+        weights: external data files by name, as the graph refers to them; nothing is read from disk.
+        provider: `cpu` or `cuda`.
+        threads: threads for one run.
+
+    Raises:
+        BundleError: onnxruntime does not accept the graph.
+        ProviderError: the provider is not available.
+    """
+
+    def __init__(self, graph: bytes, weights: Mapping[str, bytes], *, provider: str, threads: int) -> None:
+        runtime = onnxruntime()
+        if provider not in available_providers():
+            raise ProviderError(
+                f"this onnxruntime has no provider for {provider}",
+                hint="use --provider cpu, or install the build for it: pip install 'cloister[gpu]'",
+            )
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        # Spinning threads answer a lone request a little sooner, and take the processor from everything beside them.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if weights:
+            options.add_external_initializers_from_files_in_memory(
+                list(weights), list(weights.values()), [len(w) for w in weights.values()]
+            )
+        try:
+            self._session = runtime.InferenceSession(
+                graph, options, providers=[_PROVIDERS[provider]], disabled_optimizers=_SLOW_FUSIONS
+            )
+        except Exception as error:
+            raise BundleError(
+                "onnxruntime does not accept the bundle's graph",
+                hint="the bundle may need a newer onnxruntime: pip install --upgrade onnxruntime",
+                code="graph_rejected",
+            ) from error
+        self.inputs = frozenset(value.name for value in self._session.get_inputs())
+        self.outputs = tuple(value.name for value in self._session.get_outputs())
+
+    def run(self, arrays: Arrays, outputs: Sequence[str] | None = None) -> list[NDArray[Any]]:
+        """Outputs of the graph, all of them in their order unless named. Arrays the graph does not read are dropped."""
+        feeds = {name: array for name, array in arrays.items() if name in self.inputs}
+        results: list[NDArray[Any]] = self._session.run(outputs, feeds)
+        return results
