@@ -26,6 +26,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "camembert": Architecture(positions="after padding", packed="required"),
     "distilbert": Architecture(stack="transformer", packed="required"),
     "electra": Architecture(packed="required"),
+    "mpnet": Architecture(positions="after padding"),
     "roberta": Architecture(positions="after padding", packed="required"),
     "xlm-roberta": Architecture(positions="after padding", packed="required"),
 }

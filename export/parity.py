@@ -34,11 +34,11 @@ class Limits:
     probability_shift: float
 
 
-# fp32: rounding of other kernels, nothing else. int8: twice what random-weight models of every family lose, and far
-# below what an unsmoothed outlier or a wrong scale costs (benchmarks/README.md).
+# fp32: rounding of other kernels, nothing else. int8: room above what the families in tests/ and MiniLM lose (mean
+# .9985, least .994), and well above what one activation scale for a whole batch costs (mean .94, least .88).
 LIMITS = {
     "fp32": Limits(cosine_mean=0.99999, cosine_min=0.9999, relative_error=1e-3, probability_shift=1e-4),
-    "int8": Limits(cosine_mean=0.98, cosine_min=0.90, relative_error=0.35, probability_shift=0.05),
+    "int8": Limits(cosine_mean=0.99, cosine_min=0.95, relative_error=0.25, probability_shift=0.05),
 }
 
 
@@ -47,7 +47,14 @@ def reference(source: Source, texts: Sequence[Text]) -> list[Floats]:
 
     Shape: as `Engine.forward`: `[D]` or `[labels]` per text, `[n, labels]` or `[n, 2]` per token.
     """
-    return [_reference(source, text) for text in texts]
+    try:
+        return [_reference(source, text) for text in texts]
+    except (IndexError, RuntimeError) as error:
+        raise ExportError(
+            f"the source model itself fails on texts of up to {source.window} tokens",
+            hint="the tokenizer's model_max_length or the config's max_position_embeddings is wrong",
+            code="source_fails",
+        ) from error
 
 
 def _reference(source: Source, text: Text) -> Floats:
@@ -92,7 +99,7 @@ def compare(source: Source, wanted: Sequence[Floats], got: Sequence[Floats]) -> 
     """Figures of the difference between two runs over the same texts."""
     ours = [np.atleast_2d(g).astype(np.float64) for g in got]
     theirs = [np.atleast_2d(w).astype(np.float64) for w in wanted]
-    cosines = np.concatenate([_cosines(a, b) for a, b in zip(theirs, ours, strict=True)])
+    cosines = np.array([_cosine(a.ravel(), b.ravel()) for a, b in zip(theirs, ours, strict=True)])
     error = max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(theirs, ours, strict=True))
     agreement, shift = _labels(source, theirs, ours)
     return Parity(
@@ -105,12 +112,8 @@ def compare(source: Source, wanted: Sequence[Floats], got: Sequence[Floats]) -> 
     )
 
 
-def _cosines(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Row by row. Shape: `[n, D]` twice -> `[n]`; `[n, 1]` compares the columns as one vector."""
-    if a.shape[1] == 1:
-        a, b = a.T, b.T
-    product = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.asarray((a * b).sum(1) / np.maximum(product, 1e-12))
+def _cosine(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
 
 
 def _labels(

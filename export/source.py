@@ -115,7 +115,7 @@ def read(source: str, task: str | None = None) -> Source:
         pooling=(sentence.pooling or "mean") if chosen == "feature-extraction" else None,
         normalized=chosen == "feature-extraction" and sentence.normalized,
         first_position=first_position,
-        token_types=getattr(config, "type_vocab_size", 0) > 1,
+        token_types=getattr(config, "type_vocab_size", 0) > 1 and "token_type_ids" in tokenizer.model_input_names,
         weights_sha256=_digest(weights),
         architecture=type(model).__name__,
     )

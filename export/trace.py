@@ -162,9 +162,11 @@ def _export_packed(source: Source) -> ir.Model:
         "lengths": dynamic,
     }
     names = [name for name in shapes if name != "token_type_ids" or types is not None]
+    exporter = cast(Any, torch.onnx.export)
+    exporter = cast(Any, torch.onnx.export)
     return _onnx(
         lambda: (
-            torch.onnx.export(
+            exporter(
                 _Packed(source).eval(),
                 (ids, positions, types, lengths),
                 dynamo=True,

@@ -56,7 +56,7 @@ class Parity(_Strict, frozen=True):
 
     Attributes:
         samples: probe texts compared.
-        cosine_min, cosine_mean: cosine of output vectors (embedding, or logits per text or token).
+        cosine_min, cosine_mean: cosine of a text's output (its embedding, or all its logits as one vector).
         max_abs_error: largest absolute difference of any output value.
         label_agreement: share of equal labels, None for tasks without labels.
         mean_probability_shift: mean absolute change of the largest probability, None for tasks without labels.

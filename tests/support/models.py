@@ -56,7 +56,7 @@ FAMILIES = {
         Family("camembert", "unigram", {**_SIZES, "max_position_embeddings": 82}),
         Family("electra", "wordpiece", {**_SIZES, "embedding_size": 32}),
         Family("albert", "unigram", {**_SIZES, "embedding_size": 32}),
-        Family("mpnet", "wordpiece"),
+        Family("mpnet", "wordpiece", {**_SIZES, "max_position_embeddings": 82}),
         Family("deberta-v2", "unigram", {**_SIZES, "relative_attention": True, "pos_att_type": ["p2c", "c2p"]}),
     )
 }
