@@ -6,6 +6,10 @@ import sys
 import typer
 
 from .. import CloisterError, __version__
+from .check import check
+from .export import export
+from .inspect import inspect
+from .predict import predict
 
 app = typer.Typer(
     name="cloister",
@@ -30,6 +34,10 @@ def _root(
     ),
 ) -> None:
     """Private, fast inference for fine-tuned transformers."""
+
+
+for command in (export, inspect, check, predict):
+    app.command()(command)
 
 
 def report(error: CloisterError) -> None:

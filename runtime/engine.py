@@ -12,7 +12,7 @@ from .. import InvalidInput, ProviderError
 from . import heads
 from .bundle import Bundle, read
 from .encoder import Encoder
-from .golden import verify
+from .golden import Check, replay
 from .manifest import Manifest, Variant, is_per_token
 from .packing import Tokens
 from .processor import available_threads
@@ -167,13 +167,27 @@ def load(
         ProviderError: no variant for the provider, or the provider is not available.
         DriftError: `check` is on and the golden outputs do not hold here.
     """
-    chosen = options or Options()
     bundle = read(path, expected_digest=expected_digest)
-    variant, provider = _select(bundle.manifest.encoder.variants, chosen)
-    engine = Engine(bundle, variant, provider, chosen.threads or available_threads())
+    engine = _engine(bundle, options or Options())
     if check:
-        verify(bundle, engine.variant, lambda texts: engine.forward(engine.tokenize(texts)))
+        _replay(bundle, engine).require()
     return engine
+
+
+def check_golden(path: str | os.PathLike[str], options: Options) -> tuple[Check, Engine]:
+    """Load a bundle and replay its golden inputs, for the figures; raises as `load` does, but not for drift."""
+    bundle = read(path)
+    engine = _engine(bundle, options)
+    return _replay(bundle, engine), engine
+
+
+def _engine(bundle: Bundle, options: Options) -> Engine:
+    variant, provider = _select(bundle.manifest.encoder.variants, options)
+    return Engine(bundle, variant, provider, options.threads or available_threads())
+
+
+def _replay(bundle: Bundle, engine: Engine) -> Check:
+    return replay(bundle, engine.variant, lambda texts: engine.forward(engine.tokenize(texts, truncate=True)))
 
 
 def _select(variants: Sequence[Variant], options: Options) -> tuple[Variant, str]:

@@ -40,6 +40,19 @@ class Check:
         """Whether every output is within the tolerance."""
         return self.largest_difference <= self.tolerance
 
+    def require(self) -> None:
+        """Make a failed check an error.
+
+        Raises:
+            DriftError: this machine computes something else than the one that made the bundle.
+        """
+        if not self.holds:
+            raise DriftError(
+                f"golden outputs differ by {self.largest_difference:.3g} on this machine, tolerated are "
+                f"{self.tolerance:.3g}",
+                hint="this processor computes int8 differently: export the bundle on it, or with --precision fp32",
+            )
+
 
 def encode(inputs: Sequence[str | tuple[str, str]], outputs: Mapping[str, Sequence[Floats]]) -> bytes:
     """The golden file's bytes."""
@@ -72,19 +85,3 @@ def replay(bundle: Bundle, variant: Variant, forward: Forward) -> Check:
         # A NaN compares as no difference at all unless it is asked for.
         largest = max(largest, float("inf") if np.isnan(difference) else float(difference))
     return Check(len(expected), largest, variant.tolerance)
-
-
-def verify(bundle: Bundle, variant: Variant, forward: Forward) -> Check:
-    """As `replay`, but a result outside the tolerance is an error.
-
-    Raises:
-        DriftError: this machine computes something else than the one that made the bundle.
-    """
-    check = replay(bundle, variant, forward)
-    if not check.holds:
-        raise DriftError(
-            f"golden outputs differ by {check.largest_difference:.3g} on this machine, tolerated are "
-            f"{check.tolerance:.3g}",
-            hint="this processor computes int8 differently: export the bundle on it, or with --precision fp32",
-        )
-    return check

@@ -1,0 +1,43 @@
+"""`cloister check`: does this machine compute what the exporting machine computed?"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Provider
+
+
+def check(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    provider: Annotated[Provider, typer.Option(help="Execution provider.")] = Provider.auto,
+    variant: Annotated[str | None, typer.Option(help="Variant by name.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Replay the golden inputs on this machine; exit 1 when they do not hold.
+
+    int8 results may differ between processor generations: run this where the bundle will serve.
+    Example: cloister check sentiment
+    """
+    from ..runtime.engine import Options, check_golden
+
+    result, engine = check_golden(bundle, Options(provider=provider.value, variant=variant))
+    if as_json:
+        fields = {
+            "holds": result.holds,
+            "inputs": result.inputs,
+            "largest_difference": result.largest_difference,
+            "tolerance": result.tolerance,
+            "variant": engine.variant.name,
+            "provider": engine.provider,
+            "digest": engine.digest,
+        }
+        sys.stdout.write(json.dumps(fields) + "\n")
+    result.require()
+    if not as_json:
+        sys.stdout.write(
+            f"holds: {result.inputs} golden inputs differ by at most {result.largest_difference:.3g} "
+            f"(tolerated {result.tolerance:.3g}), {engine.variant.name} on {engine.provider}\n"
+        )

@@ -1,0 +1,60 @@
+"""`cloister inspect`: what a bundle is, without running it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def inspect(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show a bundle's task, labels, variants, figures, digest and origin.
+
+    Every file is verified against the manifest first. Example: cloister inspect sentiment
+    """
+    import msgspec
+
+    from ..runtime.bundle import read
+
+    found = read(bundle)
+    manifest = found.manifest
+    if as_json:
+        fields: dict[str, Any] = {"digest": found.digest, "size_bytes": found.size, **msgspec.to_builtins(manifest)}
+        sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
+        return
+    rows: dict[str, str] = {"task": manifest.task}
+    if manifest.labels:
+        rows["labels"] = _shortened(manifest.labels)
+    if manifest.pooling:
+        rows["pooling"] = manifest.pooling + (", normalized" if manifest.normalized else "")
+    rows["window"] = f"{manifest.tokenizer.window} tokens"
+    for variant in manifest.encoder.variants:
+        figures = variant.parity
+        rows[f"variant {variant.name}"] = (
+            f"{variant.precision} for {', '.join(variant.providers)}, {variant.path} path ({variant.path_reason})"
+        )
+        rows["  layers"] = f"{variant.quantized_nodes} linear layers in integers, {variant.float_nodes} in float"
+        rows["  parity"] = (
+            f"cosine mean {figures.cosine_mean:.5f}, least {figures.cosine_min:.5f}, largest error "
+            f"{figures.max_abs_error:.4g} over {figures.samples} texts"
+        )
+        if figures.label_agreement is not None:
+            rows["  labels"] = f"{figures.label_agreement:.1%} equal to the source model's"
+    rows["accuracy"] = "not measured on data of yours"
+    rows["size"] = f"{found.size / 1e6:.1f} MB in {len(manifest.files) + 1} files"
+    rows["digest"] = found.digest
+    origin = manifest.source
+    rows["source"] = f"{origin.name} ({origin.architecture}), weights {origin.weights_sha256[:16]}…"
+    rows["calibration"] = origin.calibration
+    rows["made with"] = ", ".join(f"{name} {number}" for name, number in origin.versions.items())
+    from .table import show
+
+    show(rows)
+
+
+def _shortened(labels: list[str], most: int = 12) -> str:
+    return ", ".join(labels[:most]) + (f" and {len(labels) - most} more" if len(labels) > most else "")

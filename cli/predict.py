@@ -1,0 +1,110 @@
+"""`cloister predict`: texts as arguments or JSON Lines on stdin, one JSON result a line on stdout."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from .. import CloisterError, InvalidInput
+from .options import Provider
+
+_BATCH = 256
+_HINT = 'a line is {"id": …, "text": "…"} and for pairs also "text_pair"'
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One input, or the reason why a line is none."""
+
+    identity: object
+    input: str | tuple[str, str] | None
+    error: CloisterError | None = None
+
+
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, JSON Lines on stdin.")] = None,
+    truncate: Annotated[
+        bool, typer.Option("--truncate", help="Answer a text over the window from its beginning.")
+    ] = False,
+    provider: Annotated[Provider, typer.Option(help="Execution provider.")] = Provider.auto,
+    variant: Annotated[str | None, typer.Option(help="Variant by name.")] = None,
+) -> None:
+    r"""Answer texts with a bundle, in order, one JSON object a line.
+
+    Lines on stdin are {"id": …, "text": …, "text_pair": …}; for question answering `text` is the question and
+    `text_pair` the context. A bad line gives an `error` object in its place, and exit 1 at the end.
+
+    Example: cloister predict sentiment "a delight from start to finish"
+    """
+    from ..runtime.engine import Options, load
+
+    engine = load(bundle, options=Options(provider=provider.value, variant=variant))
+    lines = _arguments(texts) if texts else _read(sys.stdin.buffer)
+    failed = False
+    while batch := list(islice(lines, _BATCH)):
+        for result in _answer(engine, batch, truncate=truncate):
+            failed = failed or "error" in result
+            sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    if failed:
+        raise typer.Exit(1)
+
+
+def _arguments(texts: Iterable[str]) -> Iterator[_Line]:
+    for text in texts:
+        yield _Line(None, text)
+
+
+def _read(stream: BinaryIO) -> Iterator[_Line]:
+    for raw in stream:
+        if raw.strip():
+            yield _parse(raw)
+
+
+def _parse(raw: bytes) -> _Line:
+    try:
+        line = json.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        return _Line(None, None, InvalidInput("the line is not UTF-8", hint="convert the input to UTF-8"))
+    except (ValueError, RecursionError):
+        return _Line(None, None, InvalidInput("the line is not JSON", hint=_HINT))
+    if not isinstance(line, dict):
+        return _Line(None, None, InvalidInput("the line is not a JSON object", hint=_HINT))
+    identity, text, pair = line.get("id"), line.get("text"), line.get("text_pair")
+    unknown = line.keys() - {"id", "text", "text_pair"}
+    if not isinstance(text, str) or not isinstance(pair, str | None) or unknown:
+        return _Line(identity, None, InvalidInput("the line has not the expected fields", hint=_HINT))
+    return _Line(identity, text if pair is None else (text, pair))
+
+
+def _answer(engine: Any, batch: list[_Line], *, truncate: bool) -> Iterator[dict[str, Any]]:
+    """One result per line; where the batch as a whole is refused, its lines are asked one by one."""
+    from ..runtime.results import to_json
+
+    good = [line for line in batch if line.error is None]
+    try:
+        answers = iter([to_json(p) for p in engine.predict([line.input for line in good], truncate=truncate)])
+    except InvalidInput:
+        answers = iter([_single(engine, line, truncate=truncate) for line in good])
+    for line in batch:
+        fields = next(answers) if line.error is None else _error(line.error)
+        yield {**({} if line.identity is None else {"id": line.identity}), **fields}
+
+
+def _single(engine: Any, line: _Line, *, truncate: bool) -> dict[str, Any]:
+    from ..runtime.results import to_json
+
+    try:
+        return to_json(engine.predict([line.input], truncate=truncate)[0])
+    except InvalidInput as error:
+        return _error(error)
+
+
+def _error(error: CloisterError) -> dict[str, Any]:
+    return {"error": {"code": error.code, "message": str(error)}}
