@@ -27,7 +27,7 @@ class Encoder:
     def __init__(
         self, session: Session, *, packed: bool, per_token: bool, first_position: int, padding_id: int
     ) -> None:
-        self._session = session
+        self.session = session
         self._packed = packed
         self._per_token = per_token
         self._first_position = first_position
@@ -53,7 +53,7 @@ class Encoder:
         results: list[Floats] = [np.empty(0, np.float32)] * len(tokens)
         for group in self.groups(tokens):
             members = [tokens[i] for i in group]
-            output = self._session.run(self.arrays(members))[0]
+            output = self.session.run(self.arrays(members))[0]
             if self._per_token and self._packed:
                 parts: Sequence[Floats] = np.split(output, np.cumsum([len(m) for m in members])[:-1])
             else:

@@ -48,7 +48,7 @@ class Engine:
         self.variant: Variant = variant
         self.provider: str = provider
         self.threads: int = threads
-        self._tokenizer = TextTokenizer(bundle.files[manifest.tokenizer.file], manifest.tokenizer)
+        self.tokenizer = TextTokenizer(bundle.files[manifest.tokenizer.file], manifest.tokenizer)
         weights = {variant.weights: bundle.files[variant.weights]}
         session = Session(bundle.files[variant.graph], weights, provider=provider, threads=threads)
         self.encoder = Encoder(
@@ -103,7 +103,7 @@ class Engine:
                 return list(self._answer(inputs, truncate))
 
     def _classify(self, inputs: list[Input], truncate: bool) -> list[Classification]:
-        tokens, cut = self._tokenizer.encode(inputs, truncate=truncate)
+        tokens, cut = self.tokenizer.encode(inputs, truncate=truncate)
         problem = self.manifest.problem or "single_label"
         return [
             heads.classification(logits, self.manifest.labels, problem, truncated=t)
@@ -111,12 +111,12 @@ class Engine:
         ]
 
     def _embed(self, inputs: list[Input], truncate: bool) -> list[Embedding]:
-        tokens, cut = self._tokenizer.encode(inputs, truncate=truncate)
+        tokens, cut = self.tokenizer.encode(inputs, truncate=truncate)
         return [Embedding(vector, t) for vector, t in zip(self.forward(tokens), cut, strict=True)]
 
     def _tag(self, inputs: list[Input]) -> list[Tagging]:
         texts = [_single(item, index) for index, item in enumerate(inputs)]
-        windows = [self._tokenizer.windows(text, index) for index, text in enumerate(texts)]
+        windows = [self.tokenizer.windows(text, index) for index, text in enumerate(texts)]
         return [
             heads.tagging(text, parts, logits, self.manifest.labels)
             for text, parts, logits in zip(texts, windows, self._forward_windows(windows), strict=True)
@@ -124,7 +124,7 @@ class Engine:
 
     def _answer(self, inputs: list[Input], truncate: bool) -> list[Answer]:
         pairs = [_pair(item, index) for index, item in enumerate(inputs)]
-        windows = [self._tokenizer.pair_windows(*pair, i, truncate=truncate) for i, pair in enumerate(pairs)]
+        windows = [self.tokenizer.pair_windows(*pair, i, truncate=truncate) for i, pair in enumerate(pairs)]
         return [
             heads.answer(context, parts, logits)
             for (_, context), parts, logits in zip(pairs, windows, self._forward_windows(windows), strict=True)
@@ -143,7 +143,7 @@ class Engine:
 
     def tokenize(self, texts: Sequence[Any], *, truncate: bool = False) -> list[Tokens]:
         """Token ids of texts or pairs, special tokens included; raises as `predict` does."""
-        return self._tokenizer.encode(validated(texts), truncate=truncate)[0]
+        return self.tokenizer.encode(validated(texts), truncate=truncate)[0]
 
 
 def load(

@@ -51,11 +51,11 @@ class TextTokenizer:
 
     def __init__(self, data: bytes, settings: TokenizerSettings) -> None:
         try:
-            self._tokenizer = Tokenizer.from_buffer(data)
+            self.raw = Tokenizer.from_buffer(data)
         except Exception as error:
             raise BundleError("the bundle's tokenizer cannot be read", hint="export the model again") from error
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        self.raw.no_padding()
+        self.raw.no_truncation()
         self._settings = settings
 
     @property
@@ -66,7 +66,7 @@ class TextTokenizer:
     @property
     def vocabulary_size(self) -> int:
         """One more than the largest token id."""
-        return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+        return max(self.raw.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     def encode(self, inputs: Sequence[Input], *, truncate: bool) -> tuple[list[Tokens], list[bool]]:
         """Token ids of each input, special tokens included, and whether it was cut to the window.
@@ -75,7 +75,7 @@ class TextTokenizer:
             InputTooLong: an input is over the window and `truncate` is off.
             InvalidInput: an input has no tokens at all.
         """
-        encodings = self._tokenizer.encode_batch_fast(list(inputs), add_special_tokens=True)
+        encodings = self.raw.encode_batch_fast(list(inputs), add_special_tokens=True)
         cut = [len(e) > self.window for e in encodings]
         for index, over in enumerate(cut):
             if over and not truncate:
@@ -87,29 +87,29 @@ class TextTokenizer:
     def _truncated(self, item: Input) -> Encoding:
         """The pair's longer side is cut first, as transformers' `longest_first` does."""
         first, second = item if isinstance(item, tuple) else (item, None)
-        one = self._tokenizer.encode(first, add_special_tokens=False)
+        one = self.raw.encode(first, add_special_tokens=False)
         if second is None:
             one.truncate(self._content_room(pair=False))
-            return self._tokenizer.post_process(one)
-        two = self._tokenizer.encode(second, add_special_tokens=False)
+            return self.raw.post_process(one)
+        two = self.raw.encode(second, add_special_tokens=False)
         room = self._content_room(pair=True)
         shorter = min(len(one), len(two), room // 2)
         one.truncate(shorter if len(one) <= len(two) else room - shorter)
         two.truncate(room - len(one))
-        return self._tokenizer.post_process(one, two)
+        return self.raw.post_process(one, two)
 
     def _content_room(self, *, pair: bool) -> int:
-        return self.window - self._tokenizer.num_special_tokens_to_add(pair)
+        return self.window - self.raw.num_special_tokens_to_add(pair)
 
     def windows(self, text: str, index: int) -> list[Window]:
         """A text as overlapping windows with offsets; a single window where it fits. `index` is for error messages."""
-        whole = self._tokenizer.encode(text, add_special_tokens=False)
+        whole = self.raw.encode(text, add_special_tokens=False)
         room = self._content_room(pair=False)
         overlap = int(room * _WINDOW_OVERLAP) if len(whole) > room else 0
         whole.truncate(room, stride=overlap)
         result, first = [], 0
         for part in (whole, *whole.overflowing):
-            result.append(self._window(self._tokenizer.post_process(part), 0, first, index))
+            result.append(self._window(self.raw.post_process(part), 0, first, index))
             first += len(part) - overlap
         return result
 
@@ -119,7 +119,7 @@ class TextTokenizer:
         Raises:
             InputTooLong: the question alone leaves no room for its context, and `truncate` is off.
         """
-        asked = self._tokenizer.encode(question, add_special_tokens=False)
+        asked = self.raw.encode(question, add_special_tokens=False)
         room = self._content_room(pair=True)
         least = max(1, room // 8)
         cut = len(asked) > room - least
@@ -128,12 +128,12 @@ class TextTokenizer:
         if cut:
             asked.truncate(room - least)
         room -= len(asked)
-        whole = self._tokenizer.encode(context, add_special_tokens=False)
+        whole = self.raw.encode(context, add_special_tokens=False)
         overlap = int(room * _WINDOW_OVERLAP) if len(whole) > room else 0
         whole.truncate(room, stride=overlap)
         result, first = [], 0
         for part in (whole, *whole.overflowing):
-            result.append(self._window(self._tokenizer.post_process(asked, part), 1, first, index, truncated=cut))
+            result.append(self._window(self.raw.post_process(asked, part), 1, first, index, truncated=cut))
             first += len(part) - overlap
         return result
 
