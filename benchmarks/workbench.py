@@ -96,7 +96,11 @@ def _plain_graph(*, int8: bool) -> Path:
     path, quantized = WORK / "plain.onnx", WORK / "plain-int8.onnx"
     if not path.exists():
         ids = torch.arange(14).reshape(2, 7)
-        inputs: dict[str, Any] = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
+        inputs: dict[str, Any] = {
+            "input_ids": ids,
+            "attention_mask": torch.ones_like(ids),
+            "token_type_ids": torch.zeros_like(ids),
+        }
         model = AutoModel.from_pretrained(model_folder()).eval()
         exported = OnnxExporter().export(model, inputs, config=OnnxConfig(dynamic=True))  # type: ignore[no-untyped-call]
         OnnxExporter.save_program(exported.program, str(path))

@@ -2,11 +2,10 @@
 
 A *pack* is the tokens of several texts one after the other, without padding: `input_ids [T]` with T the sum of the
 lengths. Under the functions registered here a transformers model runs on a pack as if it were one sequence, and leaves
-three placeholder operators in the traced graph, which `lower.py` replaces for the target provider:
+two placeholder operators in the traced graph, which `lower.py` replaces for the target provider:
 
 - `cloister::PackedAttention(query, key, value [T, heads * head_size]) -> [T, heads * head_size]`: attention within
   each text of the pack, never across texts.
-- `cloister::PackedPool(hidden [T, H], lengths [B]) -> [B, H]`: mean, cls or max over each text's tokens.
 - `cloister::PackedFirst(hidden [T, H], lengths [B]) -> [B, H]`: each text's first token.
 
 No runtime knows these operators, so one that was forgotten can never pass for a working graph.
@@ -53,21 +52,12 @@ def packed_attention(
     return out.reshape(1, -1, heads, size), None
 
 
-def pool(hidden: Tensor, lengths: Tensor, mode: str) -> Tensor:
-    """Each text's pooled vector, as a placeholder operator. Shape: `[T, H]`, `[B]` -> `[B, H]`."""
-    return _per_text("PackedPool", hidden, lengths, {"mode": mode})
-
-
 def first(hidden: Tensor, lengths: Tensor) -> Tensor:
     """Each text's first token, as a placeholder operator. Shape: `[T, H]`, `[B]` -> `[B, H]`."""
-    return _per_text("PackedFirst", hidden, lengths, {})
-
-
-def _per_text(name: str, hidden: Tensor, lengths: Tensor, attrs: dict[str, Any]) -> Tensor:
     return torch.onnx.ops.symbolic(
-        f"{DOMAIN}::{name}",
+        f"{DOMAIN}::PackedFirst",
         (hidden, lengths),
-        attrs=attrs,
+        attrs={},
         dtype=hidden.dtype,
         shape=(lengths.shape[0], hidden.shape[1]),
         version=1,

@@ -23,8 +23,6 @@ def lower_for_cpu(model: ir.Model) -> int:
     attentions = list(nodes_of(graph, DOMAIN, "PackedAttention"))
     for number, node in enumerate(attentions):
         _attention(graph, grid, node, f"attention.{number}")
-    for node in nodes_of(graph, DOMAIN, "PackedPool"):
-        _pool(graph, grid, node)
     for node in nodes_of(graph, DOMAIN, "PackedFirst"):
         edit = Editor(graph, node)
         column = edit.constant("first.column", np.array(0, np.int64))
@@ -131,30 +129,3 @@ def _merge(edit: Editor, projections: list[tuple[ir.Node, ir.Value]], name: str)
     if node is not None:
         node.metadata_props.update(source.metadata_props)
     return merged, bias
-
-
-def _pool(graph: ir.Graph, grid: _Grid, node: ir.Node) -> None:
-    hidden, mode = node.inputs[0], node.attributes["mode"].as_string()
-    edit = Editor(graph, node)
-    axis = edit.constant("pool.axis", np.array([1], np.int64))
-    spread = edit.op("Gather", [hidden, grid.unpack], "pool.hidden", {"axis": 0})
-    shape = edit.op("Shape", [grid.unpack], "pool.longest", {"start": 1})
-    zero = edit.constant("pool.zero", np.array(0, np.int64))
-    one = edit.constant("pool.one", np.array(1, np.int64))
-    columns = edit.op("Range", [zero, edit.op("Squeeze", [shape], "pool.limit"), one], "pool.columns")
-    counts = edit.op(
-        "Unsqueeze", [edit.op("Cast", [grid.lengths], "pool.counts", {"to": 7}), axis], "pool.counts_column"
-    )
-    real = edit.op(
-        "Unsqueeze",
-        [edit.op("Less", [columns, counts], "pool.real"), edit.constant("pool.last", np.array([2], np.int64))],
-        "pool.mask",
-    )
-    filler = edit.constant(f"pool.{mode}.filler", np.array([-np.inf if mode == "max" else 0.0], np.float32))
-    masked = edit.op("Where", [real, spread, filler], "pool.masked")
-    if mode == "max":
-        replace(node, edit.op("ReduceMax", [masked, axis], "pool.max", {"keepdims": 0}))
-        return
-    total = edit.op("ReduceSum", [masked, axis], "pool.sum", {"keepdims": 0})
-    divisor = edit.op("Cast", [counts], "pool.divisor", {"to": 1})
-    replace(node, edit.op("Div", [total, divisor], "pool.mean"))

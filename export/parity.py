@@ -75,7 +75,7 @@ def _reference(source: Source, text: Text) -> Floats:
         return np.stack([outputs.start_logits[0].numpy(), outputs.end_logits[0].numpy()], axis=-1)
     hidden = outputs.last_hidden_state[0].numpy()
     pooled = {"mean": hidden.mean(0), "cls": hidden[0], "max": hidden.max(0)}[str(source.pooling)]
-    return cast(Floats, pooled / max(np.linalg.norm(pooled), 1e-12) if source.normalized else pooled)
+    return cast(Floats, pooled)
 
 
 def same_tokens(source: Source, texts: Sequence[Text], tokens: Sequence[Tokens]) -> None:

@@ -123,6 +123,7 @@ def export(
             Session(graph, {"encoder.weights": weights}, provider="cpu", threads=available_threads()),
             packed=traced.path == "packed",
             per_token=is_per_token(loaded.task),
+            pooling=loaded.pooling,
             first_position=settings.first_position,
             padding_id=settings.padding_id,
         )

@@ -87,7 +87,11 @@ def read(source: str, task: str | None = None) -> Source:
             hint="SOURCE must be a folder written by save_pretrained, or a hub id",
             code="config_missing",
         )
-    with _as_export_error("the model's config.json cannot be read", "config_invalid"):
+    with _as_export_error(
+        "the model's config.json cannot be read, or names an architecture transformers does not have",
+        "config_invalid",
+        hint="only architectures that transformers itself implements can be exported",
+    ):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     chosen = _task(task, config, is_embedding=sentence.present)
     weights = _weight_files(folder)
@@ -122,7 +126,7 @@ def read(source: str, task: str | None = None) -> Source:
 
 
 def _folder(source: str) -> Path:
-    if Path(source).is_dir():
+    if source and Path(source).is_dir():
         return Path(source).resolve()
     if Path(source).exists() or source.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(source):
         raise ExportError("there is no model folder at the given path", hint="check SOURCE", code="source_not_found")
@@ -137,7 +141,7 @@ def _folder(source: str) -> Path:
 
 
 @contextmanager
-def _as_export_error(message: str, code: str, hint: str = "see the cause with --debug") -> Iterator[None]:
+def _as_export_error(message: str, code: str, hint: str = "load it with transformers to see why") -> Iterator[None]:
     """What the libraries below raise for a bad folder has no common base; it becomes one kind of error."""
     try:
         yield
@@ -253,7 +257,7 @@ def _model(folder: Path, task: Task, config: Any) -> PreTrainedModel:
                 code="architecture_unsupported",
             )
     try:
-        with _quiet():
+        with quiet():
             model, info = auto.from_pretrained(
                 folder,
                 config=config,
@@ -294,7 +298,7 @@ def _model(folder: Path, task: Task, config: Any) -> PreTrainedModel:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers' progress bars and reports off stderr: Cloister reports what matters itself."""
     settings: Any = transformers.logging
     level, bars = settings.get_verbosity(), settings.is_progress_bar_enabled()

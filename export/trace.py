@@ -18,7 +18,7 @@ from . import attention
 from .architectures import facts
 from .graph import Editor, clean
 from .lower import lower_for_cpu
-from .source import Source
+from .source import Source, quiet
 
 OPSET = 21
 OUTPUT = "output"
@@ -77,8 +77,6 @@ class _Packed(nn.Module):
         super().__init__()
         self.model = source.model
         self.task = source.task
-        self.pooling = source.pooling
-        self.normalized = source.normalized
 
     def forward(
         self, input_ids: Tensor, position_ids: Tensor, token_type_ids: Tensor | None, lengths: Tensor
@@ -94,13 +92,7 @@ class _Packed(nn.Module):
             return cast(Tensor, outputs.logits[0])
         if self.task == "question-answering":
             return torch.stack([outputs.start_logits[0], outputs.end_logits[0]], dim=-1)
-        hidden = outputs.last_hidden_state[0]
-        vector = (
-            attention.first(hidden, lengths)
-            if self.pooling == "cls"
-            else attention.pool(hidden, lengths, str(self.pooling))
-        )
-        return nn.functional.normalize(vector, dim=-1) if self.normalized else vector
+        return cast(Tensor, outputs.last_hidden_state[0])
 
 
 @contextmanager
@@ -129,7 +121,8 @@ def _packed(source: Source) -> tuple[ir.Model, int]:
     if stack is None:
         raise _NotPacked("the architecture's layers are not where Cloister looks for them")
     try:
-        source.model.set_attn_implementation(attention.IMPLEMENTATION)
+        with quiet():
+            source.model.set_attn_implementation(attention.IMPLEMENTATION)
         program = _export_packed(source)
     except Exception as error:
         raise _NotPacked(_first_sentence(error)) from error
@@ -188,7 +181,7 @@ def _onnx(export: Callable[[], Any]) -> ir.Model:
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings(), torch.no_grad(), redirect_stdout(StringIO()):
+        with warnings.catch_warnings(), quiet(), torch.no_grad(), redirect_stdout(StringIO()):
             warnings.simplefilter("ignore")
             model: ir.Model = export()
     finally:
@@ -221,7 +214,7 @@ def _padded(source: Source) -> ir.Model:
 
 
 def _finish_padded(model: ir.Model, source: Source) -> None:
-    """Keep the one output the task needs, pooled where the task pools. Shape: `[B, D]`, or `[B, S, n]` per token."""
+    """Keep the one output the task needs. Shape: `[B, labels]`, or `[B, S, n]` per token."""
     graph = model.graph
     last = graph[-1]
     outputs = {value.name: value for value in graph.outputs}
@@ -234,7 +227,7 @@ def _finish_padded(model: ir.Model, source: Source) -> None:
         columns = [edit.op("Unsqueeze", [outputs[n], axis], f"answer.{n}") for n in ("start_logits", "end_logits")]
         result = edit.op("Concat", columns, OUTPUT, {"axis": -1})
     elif source.task == "feature-extraction":
-        result = _padded_pool(edit, outputs["last_hidden_state"], graph.inputs, source)
+        result = edit.op("Identity", [outputs["last_hidden_state"]], OUTPUT)
     else:
         result = edit.op("Identity", [outputs["logits"]], OUTPUT)
     result.type = ir.TensorType(ir.DataType.FLOAT)
@@ -242,32 +235,3 @@ def _finish_padded(model: ir.Model, source: Source) -> None:
     graph.outputs.clear()
     graph.outputs.append(result)
     clean(model)
-
-
-def _padded_pool(edit: Editor, hidden: ir.Value, inputs: Any, source: Source) -> ir.Value:
-    mask = next(v for v in inputs if v.name == "attention_mask")
-    one, last = (
-        edit.constant("pool.axis", np.array([1], np.int64)),
-        edit.constant("pool.last", np.array([-1], np.int64)),
-    )
-    if source.pooling == "cls":
-        pooled = edit.op(
-            "Gather", [hidden, edit.constant("pool.first", np.array(0, np.int64))], "pool.cls", {"axis": 1}
-        )
-    else:
-        real = edit.op("Unsqueeze", [edit.op("Cast", [mask], "pool.real", {"to": 9}), last], "pool.mask")
-        filler = np.array([-np.inf if source.pooling == "max" else 0.0], np.float32)
-        masked = edit.op("Where", [real, hidden, edit.constant("pool.filler", filler)], "pool.masked")
-        if source.pooling == "max":
-            pooled = edit.op("ReduceMax", [masked, one], "pool.max", {"keepdims": 0})
-        else:
-            total = edit.op("ReduceSum", [masked, one], "pool.sum", {"keepdims": 0})
-            count = edit.op(
-                "ReduceSum", [edit.op("Cast", [mask], "pool.ones", {"to": 1}), one], "pool.count", {"keepdims": 1}
-            )
-            pooled = edit.op("Div", [total, count], "pool.mean")
-    if not source.normalized:
-        return edit.op("Identity", [pooled], OUTPUT)
-    norm = edit.op("ReduceL2", [pooled, last], "pool.norm", {"keepdims": 1})
-    safe = edit.op("Max", [norm, edit.constant("pool.tiny", np.array(1e-12, np.float32))], "pool.safe_norm")
-    return edit.op("Div", [pooled, safe], OUTPUT)

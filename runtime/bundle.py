@@ -122,7 +122,11 @@ def check_output(folder: str | os.PathLike[str], *, force: bool) -> Path:
         OutputExists: something is there and `force` is off, or what is there is not a bundle.
         StorageError: the parent folder does not exist.
     """
-    target = Path(os.path.abspath(folder))
+    with _system_errors("write the bundle"):
+        return _checked_output(Path(os.path.abspath(folder)), force=force)
+
+
+def _checked_output(target: Path, *, force: bool) -> Path:
     if not target.parent.is_dir():
         raise StorageError("the folder to write into does not exist", hint=f"mkdir -p {target.parent}")
     if target.is_symlink() or (target.exists() and not target.is_dir()):
@@ -171,13 +175,15 @@ def _swap(staging: Path, target: Path) -> None:
         staging.rename(target)
         return
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".replaced", dir=target.parent))
-    target.rename(aside)  # onto an empty folder: allowed, and atomic
     try:
-        staging.rename(target)
-    except OSError:
-        aside.rename(target)
-        raise
-    shutil.rmtree(aside)
+        target.rename(aside)  # onto an empty folder: allowed, and atomic
+        try:
+            staging.rename(target)
+        except OSError:
+            aside.rename(target)
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write_synced(path: Path, content: bytes) -> None:

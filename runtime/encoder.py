@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .manifest import Pooling
 from .packing import Tokens, groups, pack, pad
 from .session import Session
 
@@ -20,16 +21,25 @@ class Encoder:
         session: the graph.
         packed: whether the graph reads packs or padded batches.
         per_token: whether the output has a row per token or one per text.
+        pooling: how a text's rows become its vector, None where they stay.
         first_position: position id of a text's first token.
         padding_id: token id of cells past a text's end.
     """
 
     def __init__(
-        self, session: Session, *, packed: bool, per_token: bool, first_position: int, padding_id: int
+        self,
+        session: Session,
+        *,
+        packed: bool,
+        per_token: bool,
+        pooling: Pooling | None,
+        first_position: int,
+        padding_id: int,
     ) -> None:
         self.session = session
         self._packed = packed
         self._per_token = per_token
+        self._pooling = pooling
         self._first_position = first_position
         self._padding_id = padding_id
 
@@ -48,7 +58,7 @@ class Encoder:
     def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
         """Raw outputs for each text, in order.
 
-        Shape: per text `[D]`; with `per_token` `[n, D]`, n its tokens.
+        Shape: per text `[D]`; with `per_token` and no pooling `[n, D]`, n its tokens.
         """
         results: list[Floats] = [np.empty(0, np.float32)] * len(tokens)
         for group in self.groups(tokens):
@@ -58,6 +68,22 @@ class Encoder:
                 parts: Sequence[Floats] = np.split(output, np.cumsum([len(m) for m in members])[:-1])
             else:
                 parts = list(output)
-            for index, part in zip(group.tolist(), parts, strict=True):
-                results[index] = part
+            for index, part, member in zip(group.tolist(), parts, members, strict=True):
+                rows = part[: len(member)] if self._per_token else part
+                results[index] = rows if self._pooling is None else pooled(rows, self._pooling)
         return results
+
+
+def pooled(rows: Floats, pooling: Pooling) -> Floats:
+    """One vector from a text's token rows. Shape: `[n, D]` -> `[D]`.
+
+    Done here and not in the graph: onnxruntime's sums run in another order when a text is padded further or alone, and
+    the answer to a text would depend on its neighbours. numpy adds row after row.
+    """
+    match pooling:
+        case "mean":
+            return np.asarray(np.add.reduce(rows, axis=0) / np.float32(len(rows)))
+        case "max":
+            return np.asarray(np.max(rows, axis=0), np.float32)
+        case "cls":
+            return np.asarray(rows[0], np.float32)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import InvalidInput, ProviderError
+from .. import BundleError, InvalidInput, ProviderError
 from . import heads
 from .bundle import Bundle, read
 from .encoder import Encoder
@@ -51,10 +51,18 @@ class Engine:
         self.tokenizer = TextTokenizer(bundle.files[manifest.tokenizer.file], manifest.tokenizer)
         weights = {variant.weights: bundle.files[variant.weights]}
         session = Session(bundle.files[variant.graph], weights, provider=provider, threads=threads)
+        width = session.width()
+        if manifest.labels and width is not None and width != len(manifest.labels):
+            raise BundleError(
+                f"the manifest names {len(manifest.labels)} labels, the graph has {width} outputs",
+                hint="export the model again",
+                code="labels_mismatch",
+            )
         self.encoder = Encoder(
             session,
             packed=variant.path == "packed",
             per_token=is_per_token(manifest.task),
+            pooling=manifest.pooling,
             first_position=manifest.tokenizer.first_position,
             padding_id=manifest.tokenizer.padding_id,
         )
@@ -112,7 +120,10 @@ class Engine:
 
     def _embed(self, inputs: list[Input], truncate: bool) -> list[Embedding]:
         tokens, cut = self.tokenizer.encode(inputs, truncate=truncate)
-        return [Embedding(vector, t) for vector, t in zip(self.forward(tokens), cut, strict=True)]
+        vectors = self.forward(tokens)
+        if self.manifest.normalized:
+            vectors = [heads.unit_length(vector) for vector in vectors]
+        return [Embedding(vector, t) for vector, t in zip(vectors, cut, strict=True)]
 
     def _tag(self, inputs: list[Input]) -> list[Tagging]:
         texts = [_single(item, index) for index, item in enumerate(inputs)]
@@ -136,6 +147,8 @@ class Engine:
 
     def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
         """Raw outputs of the graph for each text, in order: what golden data and benchmarks compare.
+
+        Embeddings are pooled and not yet normalized.
 
         Shape: per text `[dimensions]` or `[labels]`; for tagging `[n, labels]`, for question answering `[n, 2]`.
         """
@@ -182,6 +195,8 @@ def check_golden(path: str | os.PathLike[str], options: Options) -> tuple[Check,
 
 
 def _engine(bundle: Bundle, options: Options) -> Engine:
+    if options.threads is not None and options.threads < 1:
+        raise InvalidInput("threads must be at least 1", hint="leave it out to take what this process may use")
     variant, provider = _select(bundle.manifest.encoder.variants, options)
     return Engine(bundle, variant, provider, options.threads or available_threads())
 

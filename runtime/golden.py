@@ -71,7 +71,7 @@ def replay(bundle: Bundle, variant: Variant, forward: Forward) -> Check:
     """
     try:
         golden = msgspec.json.decode(bundle.files[bundle.manifest.golden], type=Golden)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError("the bundle's golden file is invalid", hint="export the model again") from error
     expected = golden.outputs.get(variant.name, [])
     if not golden.inputs or len(expected) != len(golden.inputs) or any(len(i) not in (1, 2) for i in golden.inputs):

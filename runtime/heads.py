@@ -15,7 +15,6 @@ Floats = NDArray[np.float32]
 
 _LONGEST_ANSWER = 30
 """Most tokens of an answer, as in BERT's SQuAD script (Devlin et al., 2018) and transformers' default twice over."""
-_CANDIDATES = 20
 _MULTI_LABEL_THRESHOLD = 0.5
 
 
@@ -24,6 +23,15 @@ def softmax(logits: Floats) -> NDArray[np.float64]:
     shifted = logits.astype(np.float64) - logits.max(-1, keepdims=True)
     exponents = np.exp(shifted)
     return np.asarray(exponents / exponents.sum(-1, keepdims=True))
+
+
+def unit_length(vector: Floats) -> Floats:
+    """A vector of length one. Shape: `[D]` -> `[D]`.
+
+    Done here and not in the graph, for the reason given at `encoder.pooled`.
+    """
+    length = np.sqrt(np.square(vector).sum())
+    return np.asarray(vector / np.maximum(length, np.float32(1e-12)))
 
 
 def classification(logits: Floats, labels: Sequence[str], problem: Problem, *, truncated: bool) -> Classification:
@@ -50,11 +58,12 @@ def tagging(text: str, windows: Sequence[Window], logits: Sequence[Floats], labe
     )
     offsets = np.concatenate([w.offsets[s] for w, s in zip(windows, kept, strict=True)])
     words = np.concatenate([w.words[s] for w, s in zip(windows, kept, strict=True)])
+    scheme = _has_scheme(labels)
     entities: list[Entity] = []
     current: _Open | None = None
     for word in _words(text, offsets, words):
         best = int(scores[word[0]].argmax())
-        prefix, kind = _split(labels[best])
+        prefix, kind = _split(labels[best], scheme)
         start, end = int(offsets[word[0], 0]), int(offsets[word[-1], 1])
         if current is not None and (not current.continues(prefix, kind)):
             entities.append(current.close(text))
@@ -90,13 +99,18 @@ class _Open:
         return Entity(start, end, text[start:end], self.kind, float(np.mean(self.scores)))
 
 
-def _split(label: str) -> tuple[str, str | None]:
-    """A token label as scheme prefix and entity label; the scheme may be IOB, BIO, BIOES, BILOU or none at all."""
+def _split(label: str, scheme: bool) -> tuple[str, str | None]:
+    """A token label as scheme prefix and entity label; without a scheme every label continues itself."""
     if label == "O":
         return "O", None
-    if len(label) > 2 and label[1] in "-_" and label[0] in "BIESLU":
+    if scheme:
         return label[0], label[2:]
     return "I", label
+
+
+def _has_scheme(labels: Sequence[str]) -> bool:
+    """Whether the labels follow IOB, BIO, BIOES or BILOU: all but O have a prefix."""
+    return all(x == "O" or (len(x) > 2 and x[1] in "-_" and x[0] in "BIESLU") for x in labels)
 
 
 def _words(text: str, offsets: NDArray[np.int64], words: NDArray[np.int64]) -> list[list[int]]:
@@ -110,6 +124,11 @@ def _words(text: str, offsets: NDArray[np.int64], words: NDArray[np.int64]) -> l
         if result:
             previous = result[-1][-1]
             joined = words[i] == words[previous] and offsets[previous, 1] == start and end > start > 0
+            if (
+                start < offsets[previous, 1]
+            ):  # tokens that share a code point: bytes of an emoji, a ligature taken apart
+                result[-1].append(i)
+                continue
             if joined and _inside_word(text[start - 1], text[start]):
                 result[-1].append(i)
                 continue
@@ -148,15 +167,12 @@ def answer(context: str, windows: Sequence[Window], logits: Sequence[Floats]) ->
     norms = np.logaddexp.reduce(every, axis=0)
     best, span = -np.inf, (0, 0)
     for values, window in zip(content, windows, strict=True):
-        starts = np.argsort(-values[:, 0], kind="stable")[:_CANDIDATES]
-        ends = np.argsort(-values[:, 1], kind="stable")[:_CANDIDATES]
-        for start in starts.tolist():
-            for end in ends.tolist():
-                total = values[start, 0] + values[end, 1]
-                if start <= end < start + _LONGEST_ANSWER and total > best:
-                    best, span = total, (int(window.offsets[start, 0]), int(window.offsets[end, 1]))
-    if best == -np.inf:
-        return Answer("", 0, 0, 0.0, truncated=windows[0].truncated)
+        for length in range(min(_LONGEST_ANSWER, len(values))):
+            totals = values[: len(values) - length, 0] + values[length:, 1]
+            start = int(totals.argmax())
+            if totals[start] > best:
+                best = float(totals[start])
+                span = int(window.offsets[start, 0]), int(window.offsets[start + length, 1])
     start, end = span
     while start < end and context[start].isspace():
         start += 1

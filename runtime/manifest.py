@@ -153,7 +153,7 @@ def decode(data: bytes) -> Manifest:
     """
     try:
         version = msgspec.json.decode(data, type=_Version).format_version
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError("the manifest is not a bundle manifest", hint="export the model again") from error
     if version != FORMAT_VERSION:
         raise BundleError(
@@ -204,7 +204,7 @@ def _validate(manifest: Manifest) -> None:
 
 def is_per_token(task: Task) -> bool:
     """Whether a task's graph has an output row per token rather than per text."""
-    return task in ("token-classification", "question-answering")
+    return task != "text-classification"
 
 
 def is_plain(name: str) -> bool:

@@ -110,8 +110,14 @@ class Session:
                 hint="the bundle may need a newer onnxruntime: pip install --upgrade onnxruntime",
                 code="graph_rejected",
             ) from error
+        self.widths = {value.name: value.shape[-1] if value.shape else None for value in self._session.get_outputs()}
         self.inputs = frozenset(value.name for value in self._session.get_inputs())
         self.outputs = tuple(value.name for value in self._session.get_outputs())
+
+    def width(self) -> int | None:
+        """Size of the first output's last axis, None where the graph leaves it open."""
+        found = self.widths[self.outputs[0]]
+        return found if isinstance(found, int) else None
 
     def run(self, arrays: Arrays, outputs: Sequence[str] | None = None) -> list[NDArray[Any]]:
         """Outputs of the graph, all of them in their order unless named. Arrays the graph does not read are dropped."""

@@ -165,8 +165,8 @@ def validated(inputs: Sequence[object]) -> list[Input]:
     Raises:
         InvalidInput: not a list, an item that is neither a text nor a pair of texts, or a lone surrogate in a text.
     """
-    if isinstance(inputs, str | bytes):
-        raise InvalidInput("a single text was passed where a list is expected", hint="pass [text]")
+    if isinstance(inputs, str | bytes) or not isinstance(inputs, Sequence):
+        raise InvalidInput("something else was passed where a list of texts is expected", hint="pass [text]")
     return [_item(item, index) for index, item in enumerate(inputs)]
 
 
