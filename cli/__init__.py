@@ -6,6 +6,7 @@ import sys
 import typer
 
 from .. import CloisterError, __version__
+from .redact import redact
 
 app = typer.Typer(
     name="cloister",
@@ -30,6 +31,9 @@ def _root(
     ),
 ) -> None:
     """Private, fast inference for fine-tuned transformers."""
+
+
+app.command()(redact)
 
 
 def report(error: CloisterError) -> None:
