@@ -25,6 +25,8 @@ _PERMIT = ("通行证", "回乡证", "台胞证", "港澳通行证", "来往内�
 _EDGE = r"(?<![0-9A-Za-z])(?<![0-9][.\-])"
 _EDGE_END = r"(?![0-9A-Za-z])(?![.\-][0-9])"
 _PROVINCE = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
+_P = r"(?:[ \t]?[-./_·•・:][ \t]?|[ \t]{1,2}|\r?\n)?"
+_PLATE_GATE = rf"(?:[{_PROVINCE}])[ \t]?[A-Z](?:[ \t]{{0,2}}[-./_·•・:]?[ \t]{{0,2}}(?:\r?\n)?[0-9A-Z]){{4}}"
 
 RECOGNIZERS = (
     Recognizer(
@@ -34,7 +36,7 @@ RECOGNIZERS = (
         before=_EDGE,
         pattern=rf"[1-8](?:{SEP}[0-9]){{16}}{SEP}[0-9X]",
         gates=(rf"[1-8](?:{SEP}[0-9]){{16}}",),
-        after=_EDGE_END,
+        after=r"(?![0-9])(?![.\-][0-9])",
         validate=check.resident,
         validated="province, birthday, ISO 7064 MOD 11-2 (python-stdnum)",
         score=0.9,
@@ -50,7 +52,7 @@ RECOGNIZERS = (
         before=_EDGE,
         pattern=rf"[1-8](?:{SEP}[0-9]){{16}}{SEP}[0-9X]",
         gates=(rf"[1-8](?:{SEP}[0-9]){{16}}",),
-        after=_EDGE_END,
+        after=r"(?![0-9])(?![.\-][0-9])",
         validate=check.resident_form,
         validated="province and birthday; the check character may be wrong where an id word stands by",
         score=0.2,
@@ -224,12 +226,30 @@ RECOGNIZERS = (
         entity="CN_LICENSE_PLATE",
         name="cn_plate",
         category="device",
-        before="",
-        pattern=rf"[{_PROVINCE}][ \t]?[A-HJ-NP-Z](?:[ \t]?[-./_·:][ \t]?|[ \t]{{1,2}}|\r?\n)?(?:[0-9A-HJ-NP-Z](?:{SEP}[0-9A-HJ-NP-Z]){{3,4}}{SEP}[0-9A-HJ-NP-Z挂学警港澳使领]|[DF](?:{SEP}[0-9A-HJ-NP-Z]){{1}}(?:{SEP}[0-9]){{4}}|(?:[0-9]{SEP}){{5}}[DF])",
-        gates=(rf"(?:[{_PROVINCE}])[ \t]?[A-Z](?:[ \t]{{0,2}}[-./_·:]?[ \t]{{0,2}}(?:\r?\n)?[0-9A-Z]){{4}}",),
+        before=r"(?<![最全更刷创重翻崭])",
+        pattern=rf"[{_PROVINCE}][ \t]?[A-Z]{_P}(?:[0-9A-Z](?:{SEP}[0-9A-Z]){{3,4}}{SEP}[0-9A-Z挂学警港澳使领])",
+        gates=(_PLATE_GATE,),
         after=r"(?![0-9A-Za-z])",
+        validate=check.plate,
+        validated="province, a digit, length",
         score=0.8,
         example="粤B·D12345",
+        source="GA 36-2018",
+    ),
+    Recognizer(
+        entity="CN_LICENSE_PLATE",
+        name="cn_plate_letters",
+        category="device",
+        before="",
+        pattern=rf"[{_PROVINCE.replace('新', '').replace('云', '')}][A-Z]{_P}[A-Z]{{5,6}}",
+        gates=(_PLATE_GATE,),
+        after=r"(?![0-9A-Za-z])",
+        cased=True,
+        validated="province, length",
+        score=0.6,
+        context=("车牌", "车牌号", "车辆", "停车", "挡路", "违章", "挪车", "车主"),
+        context_score=0.9,
+        example="湘SITKQO",
         source="GA 36-2018",
     ),
     Recognizer(

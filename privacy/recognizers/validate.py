@@ -310,6 +310,9 @@ def entropy(value: str) -> float:
     return -sum(n / len(value) * math.log2(n / len(value)) for n in counts.values())
 
 
+_EXTENSION = re.compile(r"(?i)[ \t]?(?:x|ext\.?|extension|转|分机)[ \t]?[0-9]{1,6}$")
+
+
 @cache
 def _phones() -> Any:
     return importlib.import_module("phonenumbers")
@@ -317,19 +320,13 @@ def _phones() -> Any:
 
 def international_phone(value: str) -> bool:
     """A number with a country calling code, of a length that the country's plan can have."""
-    number = digits(value)
-    text = "+" + (number[2:] if number.startswith("00") else number)
+    number = digits(_EXTENSION.sub("", value))
     library = _phones()
     try:
-        parsed = library.parse(re.sub(r"(?i)(?:x|ext|转|分机).*$", "", text))
+        parsed = library.parse("+" + (number[2:] if number.startswith("00") else number))
     except library.NumberParseException:
         return False
     return bool(library.is_possible_number(parsed))
-
-
-def international_plan(value: str) -> bool:
-    """A number with a country calling code that the country's plan assigns."""
-    return any(_assigned(value, region) for region in (None,))
 
 
 def regional_phone(value: str) -> bool:
@@ -340,17 +337,16 @@ def regional_phone(value: str) -> bool:
     )
 
 
-def _assigned(value: str, region: str | None) -> bool:
+def _assigned(value: str, region: str) -> bool:
     library = _phones()
     number = digits(value)
-    text = number if region else "+" + (number[2:] if number.startswith("00") else number)
     try:
-        return bool(library.is_valid_number(library.parse(text, region)))
+        return bool(library.is_valid_number(library.parse(number, region)))
     except library.NumberParseException:
         return False
 
 
 def phone_form(value: str) -> bool:
     """7 to 15 digits, not all alike; what stands beside says that it is a phone."""
-    number = digits(re.sub(r"(?i)\s?(?:x|ext\.?|转|分机)\s?[0-9]{1,5}$", "", value))
+    number = digits(_EXTENSION.sub("", value))
     return 6 <= len(number) <= 15 and len(set(number)) > 1
