@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import binascii
 import html
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -17,7 +16,7 @@ import regex
 
 from .text import View, fold
 
-__all__ = ["GATES", "LAYERS", "decoded"]
+__all__ = ["GATES", "LAYERS", "decode"]
 
 #: How many encodings may lie on top of each other.
 LAYERS = 2
@@ -29,42 +28,41 @@ _SPELLED = {
 _MARKS = "|".join(sorted(_SPELLED, key=len, reverse=True))
 _BETWEEN_DIGITS = "dash|hyphen|minus|dot|point|slash|colon|横杠|杠|点"
 
-# Named alternatives; the name says how the piece is read.
-_PIECES = "|".join(
-    (
-        r"(?P<percent>(?:%[0-9A-Fa-f]{2})+)",
-        r"(?P<entity>&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});)",
-        r"(?P<escape>\\(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[nrt]|[^\sA-Za-z0-9]))",
-        r"(?P<soft>=\r?\n)",
-        r"(?P<quoted>(?:=[0-9A-F]{2}(?:=\r?\n)?)+)",
-        r"(?P<hex>(?<![0-9A-Za-z])(?:0[xX])?(?:[0-9A-Fa-f]{2}){6,}(?![0-9A-Za-z]))",
-        r"(?P<base64>(?<![0-9A-Za-z+/_-])[0-9A-Za-z+/_-]{10,}={0,2}(?![0-9A-Za-z+/_=-]))",
-        rf"(?P<bracketed>[ \t]?[\[({{<][ \t]?(?:{_MARKS})[ \t]?[\])}}>][ \t]?)",
-        rf"(?P<spelled>(?<=[0-9])[ \t]?(?:{_BETWEEN_DIGITS})[ \t]?(?=[0-9])"
-        r"|(?<=[0-9A-Za-z])[ \t](?:at)[ \t](?=[0-9A-Za-z-]{1,63}[ \t]dot[ \t][A-Za-z])"
-        r"|(?<=[0-9A-Za-z])[ \t]dot[ \t](?=(?:[0-9A-Za-z-]{1,63}[ \t](?:at|dot)[ \t])*[a-z]{2,12}(?![0-9A-Za-z])))",
-        r"(?P<plus>(?<=[0-9])\+(?=[0-9]))",
-    )
-)
+# How each kind of encoded piece is written.
+_PIECES = {
+    "percent": r"(?:%[0-9A-Fa-f]{2})+",
+    "entity": r"&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});",
+    "escape": r"\\(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[nrt]|[^\sA-Za-z0-9])",
+    "soft": r"=\r?\n",
+    "quoted": r"(?:=[0-9A-F]{2}(?:=\r?\n)?)+",
+    "hex": r"(?<![0-9A-Za-z])(?:0[xX])?(?:[0-9A-Fa-f]{2}){6,}(?![0-9A-Za-z])",
+    "base64": r"(?<![0-9A-Za-z+/_-])[0-9A-Za-z+/_-]{10,}={0,2}(?![0-9A-Za-z+/_=-])",
+    "bracketed": rf"[ \t]?[\[({{<][ \t]?(?:{_MARKS})[ \t]?[\])}}>][ \t]?",
+    "spelled": rf"(?<=[0-9])[ \t]?(?:{_BETWEEN_DIGITS})[ \t]?(?=[0-9])"
+    r"|(?<=[0-9A-Za-z])[ \t](?:at)[ \t](?=[0-9A-Za-z-]{1,63}[ \t]dot[ \t][A-Za-z])"
+    r"|(?<=[0-9A-Za-z])[ \t]dot[ \t](?=(?:[0-9A-Za-z-]{1,63}[ \t](?:at|dot)[ \t]){0,4}[a-z]{2,12}(?![0-9A-Za-z]))",
+    "plus": r"(?<=[0-9])\+(?=[0-9])",
+}
 
-#: Patterns without lookaround, one of which occurs wherever `_PIECES` can match: what the prefilter watches for.
-GATES = (
-    r"%[0-9A-Fa-f]{2}",
-    r"&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});",
-    r"\\[^\sA-Za-z0-9]|\\[uUxnrt]",
-    r"=[0-9A-F]{2}|=\r?\n",
-    r"[0-9A-Fa-f]{12}",
-    r"[0-9A-Za-z+/_-]{16}|[0-9A-Za-z+/_-]{10}={1,2}|[0-9A-Za-z+/_-]{10}=|[A-Za-z]{1,9}[0-9][0-9A-Za-z+/_-]{6}",
-    rf"[\[({{<][ \t]?(?:{_MARKS})[ \t]?[\])}}>]",
-    rf"[0-9][ \t]?(?:{_BETWEEN_DIGITS})[ \t]?[0-9]",
-    r"[0-9A-Za-z][ \t]dot[ \t][A-Za-z0-9]",
-    r"[0-9]\+[0-9]",
-)
+#: Per kind, patterns without lookaround one of which occurs wherever a piece of the kind does: what the prefilter watches for.
+GATES = {
+    "percent": r"%[0-9A-Fa-f]{2}",
+    "entity": r"&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});",
+    "escape": r"\\[^\sA-Za-z0-9]|\\[uUxnrt]",
+    "soft": r"=\r?\n",
+    "quoted": r"=[0-9A-F]{2}",
+    "hex": r"[0-9A-Fa-f]{12}",
+    "base64": r"[0-9A-Za-z+/_-]{16}|[0-9A-Za-z+/_-]{10}=|[A-Za-z]{1,9}[0-9][0-9A-Za-z+/_-]{6}",
+    "bracketed": rf"[\[({{<][ \t]?(?:{_MARKS})[ \t]?[\])}}>]",
+    "spelled": rf"[0-9][ \t]?(?:{_BETWEEN_DIGITS})[ \t]?[0-9]|[0-9A-Za-z][ \t]dot[ \t][A-Za-z0-9]",
+    "plus": r"[0-9]\+[0-9]",
+}
 
 
 @cache
-def _pieces() -> Any:
-    return regex.compile(_PIECES, regex.IGNORECASE | regex.ASCII)
+def _pieces(kinds: frozenset[str]) -> Any:
+    named = "|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PIECES.items() if kind in kinds)
+    return regex.compile(named, regex.IGNORECASE | regex.ASCII)
 
 
 Unit = tuple[str, int, int]
@@ -161,14 +159,18 @@ def _read(kind: str, piece: str, at: int) -> list[Unit] | None:
             return [(_SPELLED[piece.strip(" \t[](){}<>").lower()], at, end)]
 
 
-def _decode_once(view: View) -> View | None:
-    """The view with every encoded piece replaced, or None when there is none."""
+def decode(view: View, kinds: frozenset[str]) -> View | None:
+    """The view with every encoded piece of the given kinds replaced, or None when there is none.
+
+    The cost is linear in the length of the view, and the result is longer by a constant factor at most (an HTML entity of two
+    characters).
+    """
     text = view.text
     out: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
     done = 0
-    for found in _pieces().finditer(text):
+    for found in _pieces(kinds).finditer(text):
         at = found.start()
         kind = found.lastgroup
         units = _read(kind, found.group(), at)
@@ -200,18 +202,3 @@ def _composed(text: str, starts: list[int], ends: list[int]) -> View:
     if plain.starts is None or plain.ends is None:
         return View(plain.text, starts, ends)
     return View(plain.text, [starts[int(i)] for i in plain.starts], [ends[int(i) - 1] for i in plain.ends])
-
-
-def decoded(view: View) -> Iterator[View]:
-    """Views of `view` with one, then two layers of encoding taken off; none where nothing is encoded.
-
-    The cost is linear in the length of the view: every layer is one pass, and decoding never makes a text longer than a constant
-    factor (an HTML entity of two characters at most).
-    """
-    current = view
-    for _ in range(LAYERS):
-        following = _decode_once(current)
-        if following is None:
-            return
-        yield following
-        current = following

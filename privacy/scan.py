@@ -7,28 +7,24 @@ on the engine that runs the prefilter.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import regex
 
 from .. import CloisterError
-from .decode import GATES, decoded
+from .context import Lexicon, Occurrences
+from .decode import GATES, LAYERS, decode
 from .prefilter import Gate, Prefilter
 from .recognizers.model import Recognizer
 from .text import View, fold
 
 __all__ = ["Candidate", "RedactionError", "Scanner"]
 
-#: Characters of context to the left and to the right of a value in which words raise or lower its score.
-LEFT = 48
-RIGHT = 20
 #: Seconds that one pattern may take over one window before the text is refused; a thousandfold of what is usual.
 TIMEOUT = 2.0
 #: Where a match touches the end of what can be seen and its recognizer says nothing else, it continues over these.
 TOKEN = r"[0-9A-Za-z_@.+/=%-]"
-
-_ENCODED = -1
 
 
 class RedactionError(CloisterError):
@@ -53,42 +49,39 @@ class Candidate:
         return f"Candidate({self.entity}, {self.start}, {self.end}, {self.score:.2f})"
 
 
+class _Query(NamedTuple):
+    """What a window is asked: the range in question, entities, language, least score, and whether the view is the plain one."""
+
+    begin: int
+    end: int
+    entities: frozenset[str]
+    language: str
+    least: float
+    plain: bool
+
+
 @dataclass(slots=True, repr=False)
 class _Rule:
     """A recognizer made ready on its first use."""
 
     recognizer: Recognizer
     finder: Any = None
-    words: Any = None
     tail: Any = None
-    grouped: bool = field(default=False)
+    grouped: bool = False
+    up: frozenset[str] = frozenset()
+    down: frozenset[str] = frozenset()
 
     def ready(self) -> Any:
         if self.finder is None:
             r = self.recognizer
             flags = regex.VERSION0 | regex.DOTALL | regex.MULTILINE | (0 if r.cased else regex.IGNORECASE)
-            self.words = _words(r.context, r.against)
+            self.up = frozenset(r.context)
+            self.down = frozenset(r.against)
             self.tail = regex.compile(f"(?:{r.open_end})*") if r.open_end else None
             finder = regex.compile(f"{r.before}(?:{r.pattern}){r.after}", flags)
             self.grouped = "v" in finder.groupindex
             self.finder = finder
         return self.finder
-
-
-def _words(context: Sequence[str], against: Sequence[str]) -> Any:
-    """One expression for the words on both sides of the scale, longest first; ASCII words stand alone, Han words need not."""
-    if not context and not against:
-        return None
-
-    def group(name: str, words: Sequence[str]) -> str:
-        plain = sorted((regex.escape(word) for word in words if word.isascii()), key=len, reverse=True)
-        other = sorted((regex.escape(word) for word in words if not word.isascii()), key=len, reverse=True)
-        parts = ([rf"(?<![A-Za-z])(?:{'|'.join(plain)})(?![A-Za-z])"] if plain else []) + (
-            ["|".join(other)] if other else []
-        )
-        return f"(?P<{name}>{'|'.join(parts)})" if parts else f"(?P<{name}>(?!))"
-
-    return regex.compile(f"{group('up', context)}|{group('down', against)}", regex.IGNORECASE)
 
 
 class Scanner:
@@ -105,9 +98,11 @@ class Scanner:
         for number, recognizer in enumerate(recognizers):
             for expression in recognizer.gates or (recognizer.pattern,):
                 gates.setdefault(Gate(expression, recognizer.cased, recognizer.loose), []).append(number)
-        for expression in GATES:
-            gates.setdefault(Gate(expression), []).append(_ENCODED)
+        self._lexicon = Lexicon(word for r in recognizers for word in (*r.context, *r.against))
+        for expression in GATES.values():
+            gates.setdefault(Gate(expression), [])
         self._opened = tuple(frozenset(numbers) for numbers in gates.values())
+        self._kinds = {index: kind for index, gate in enumerate(gates) for kind, expression in GATES.items() if gate == Gate(expression)}
         self.gates = tuple(gates)
         self.prefilter = engine(self.gates)
 
@@ -115,35 +110,47 @@ class Scanner:
         """Whether no gate at all occurs in `text` (original): then nothing is found in it or in any part of it."""
         return not self.prefilter.fired(text if text.isascii() else fold(text).text)
 
-    def find(self, window: str, entities: frozenset[str], language: str) -> list[Candidate]:
+    def find(self, window: str, owned: tuple[int, int], entities: frozenset[str], language: str, least: float) -> list[Candidate]:
         """Candidates in `window` (original text) among `entities`, in code points of the window.
+
+        Args:
+            window: original text.
+            owned: the range that is asked about; what ends before it or begins after it is not reported.
+            entities: entities to look for.
+            language: `en`, `zh`, or `any` for the recognizers of both.
+            least: no candidate below this score is asked for; some may come all the same.
 
         Raises:
             RedactionError: a check failed or a pattern took too long.
         """
+        begin, end = owned
         view = fold(window)
-        fired = self._fired(view.text)
-        if not fired:
-            return []
-        found = list(self._confirm(view, fired, entities, language, True))
-        if _ENCODED in fired:
-            for deeper in decoded(view):
-                found.extend(self._confirm(deeper, self._fired(deeper.text), entities, language, False))
+        fired = self.prefilter.fired(view.text)
+        found = list(self._confirm(view, fired, _Query(begin, end, entities, language, least, True))) if fired else []
+        for _ in range(LAYERS):
+            kinds = frozenset(self._kinds[gate] for gate in fired if gate in self._kinds)
+            deeper = decode(view, kinds) if kinds else None
+            if deeper is None:
+                break
+            view, fired = deeper, self.prefilter.fired(deeper.text)
+            found.extend(self._confirm(view, fired, _Query(begin, end, entities, language, least, False)))
         return found
 
-    def _fired(self, text: str) -> set[int]:
-        fired = self.prefilter.fired(text)
-        return set().union(*(self._opened[gate] for gate in fired)) if fired else set()
-
-    def _confirm(
-        self, view: View, fired: set[int], entities: frozenset[str], language: str, plain: bool
-    ) -> Iterator[Candidate]:
-        for number in sorted(fired - {_ENCODED}):
+    def _confirm(self, view: View, fired: list[int], query: _Query) -> Iterator[Candidate]:
+        numbers = sorted(set().union(*(self._opened[gate] for gate in fired)))
+        words: Occurrences | None = None
+        for number in numbers:
             rule = self._rules[number]
             recognizer = rule.recognizer
-            if recognizer.entity in entities and (language == "any" or language in recognizer.languages):
+            if recognizer.entity in query.entities and (query.language == "any" or query.language in recognizer.languages):
+                rule.ready()
+                if rule.up or rule.down:
+                    words = words or self._lexicon.occurrences(view.text)
+                    # Without a word that lifts it, nothing this recognizer finds would count.
+                    if recognizer.score < query.least and recognizer.refine is None and rule.up.isdisjoint(words.words):
+                        continue
                 try:
-                    yield from _matches(rule, view, plain)
+                    yield from _matches(rule, view, words, query)
                 except TimeoutError as error:
                     raise RedactionError(
                         f"The recognizer {recognizer.name} took longer than {TIMEOUT:g} s.",
@@ -158,7 +165,7 @@ class Scanner:
                     ) from None
 
 
-def _matches(rule: _Rule, view: View, plain: bool) -> Iterator[Candidate]:
+def _matches(rule: _Rule, view: View, words: Occurrences | None, query: _Query) -> Iterator[Candidate]:
     text = view.text
     recognizer = rule.recognizer
     finder = rule.ready()
@@ -174,30 +181,28 @@ def _matches(rule: _Rule, view: View, plain: bool) -> Iterator[Candidate]:
             start, end, score = refined
         else:
             score = recognizer.score
-        if validate is not None and not validate(text[start:end]):
+        low, high = view.original(start, end)
+        if low >= query.end:
+            # Later matches begin later; only a value found to the left of its match may still begin early enough.
+            if recognizer.refine is None and not rule.grouped:
+                return
             continue
-        if rule.words is not None:
-            score = _weighed(rule.words, recognizer, text, start, end, score)
+        if high <= query.begin:
+            continue
+        if words is not None and (rule.up or rule.down):
+            verdict = words.verdict(start, end, rule.up, rule.down)
+            if verdict > 0:
+                score = max(score, recognizer.context_score)
+            elif verdict < 0:
+                score = min(score, recognizer.against_score)
+        if score < query.least or (validate is not None and not validate(text[start:end])):
+            continue
         open_end = ""
         if rule.tail is not None:
             end = rule.tail.match(text, end).end()
             if end == len(text):
                 open_end = recognizer.open_end
+            low, high = view.original(start, end)
         elif end == len(text):
             open_end = TOKEN
-        low, high = view.original(start, end)
-        yield Candidate(low, high, recognizer.entity, score, recognizer.name, open_end, plain)
-
-
-def _weighed(words: Any, recognizer: Recognizer, text: str, start: int, end: int, score: float) -> float:
-    """The score in context: the nearest word to the left decides; without one, the first to the right."""
-    nearest = None
-    for nearest in words.finditer(text, max(0, start - LEFT), start):
-        pass
-    if nearest is None:
-        nearest = words.search(text, end, end + RIGHT)
-    if nearest is None:
-        return score
-    if nearest.lastgroup == "up":
-        return max(score, recognizer.context_score)
-    return min(score, recognizer.against_score)
+        yield Candidate(low, high, recognizer.entity, score, recognizer.name, open_end, query.plain)

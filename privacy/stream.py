@@ -60,6 +60,7 @@ class Detector:
         self.entities = entities
         self.tagger = tagger
         self.denied = _denied(policy)
+        self._least = min([policy.default.threshold, *(rule.threshold for rule in policy.rules.values())])
         self._allowed = [regex.compile(pattern) for pattern in policy.allow_patterns]
 
     def quiet(self, text: str) -> bool:
@@ -80,9 +81,9 @@ class Detector:
             raise RedactionError("The tagger answered for another number of texts.", hint="Check the tagger.")
         return tagged
 
-    def candidates(self, window: str, language: str) -> list[Candidate]:
+    def candidates(self, window: str, owned: tuple[int, int], language: str) -> list[Candidate]:
         """Pattern and deny-list candidates of a window, allow list and thresholds not yet applied."""
-        found = self.scanner.find(window, self.entities, language)
+        found = self.scanner.find(window, owned, self.entities, language, self._least)
         if self.denied is not None:
             for match in self.denied.finditer(window):
                 entity = self._deny_entity(match)
@@ -248,7 +249,7 @@ class RedactionStream:
         try:
             if tagged is None:
                 raise RedactionError("The tagger failed.", hint="Check the tagger.")
-            found = [] if quiet else self._detector.candidates(window, "any" if self._language == "auto" else self._language)
+            found = [] if quiet else self._detector.candidates(window, (begin - low, end - low), "any" if self._language == "auto" else self._language)
         except RedactionError:
             if tagged is not None:
                 self._failed()

@@ -147,7 +147,7 @@ RECOGNIZERS = (
         gates=(
             r"[A-Z]{2}[ \t]{0,2}[-./_]?[ \t]{0,2}(?:\r?\n)?[ \t]?[0-9][ \t]{0,2}[-./_]?[ \t]{0,2}(?:\r?\n)?[ \t]?[0-9](?:[ \t]{0,2}[-./_]?[ \t]{0,2}(?:\r?\n)?[ \t]?[0-9A-Z]){11}",
         ),
-        validate=check.iban,
+        refine=check.iban,
         validated="country, length, MOD 97-10 (python-stdnum)",
         score=0.95,
         example="DE89 3704 0044 0532 0130 00",

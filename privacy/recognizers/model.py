@@ -32,7 +32,7 @@ END = WORD_END
 #: How far `refine` and context words may look to the left, and to the right, of a match, in characters.
 REACH = 64
 #: One separator inside a number, as people and programs write it, or none.
-SEP = r"(?:[ \t]?[-./_][ \t]?|[ \t]{1,2}|[ \t]?\r?\n[ \t]?)?"
+SEP = r"[ \t\r\n./_-]{0,3}"
 #: Gate of numbers: a run of at least seven digits, separators allowed. Shared, so the prefilter holds it once.
 DIGITS = r"[0-9](?:[ \t]{0,2}[-./_()]{0,2}(?:\r?\n)?[ \t]{0,2}[0-9]){6}"
 

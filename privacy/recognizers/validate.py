@@ -61,12 +61,12 @@ def _stdnum(name: str) -> Any:
 
 def digits(value: str) -> str:
     """The decimal digits of a value."""
-    return "".join(character for character in value if character.isdigit())
+    return "".join(filter(str.isdigit, value))
 
 
 def compact(value: str) -> str:
     """Letters and digits of a value, in upper case."""
-    return "".join(character for character in value if character.isalnum()).upper()
+    return "".join(filter(str.isalnum, value)).upper()
 
 
 def standard(name: str, value: str) -> bool:
@@ -83,9 +83,12 @@ def luhn(value: str) -> bool:
 def card(value: str) -> bool:
     """A payment card: Luhn, and a length that its issuer range uses."""
     number = digits(value)
-    if not 12 <= len(number) <= 19 or not luhn(number):
-        return False
-    return any(low <= number[: len(low)] <= high and len(number) in lengths for low, high, lengths in _CARD_RANGES)
+    length = len(number)
+    return (
+        12 <= length <= 19
+        and any(low <= number[: len(low)] <= high and length in lengths for low, high, lengths in _CARD_RANGES)
+        and luhn(number)
+    )
 
 
 def long_card(value: str) -> bool:
@@ -99,9 +102,14 @@ def union_card(value: str) -> bool:
     return 16 <= len(number) <= 19 and number.startswith("62") and len(set(number)) > 2
 
 
-def iban(value: str) -> bool:
-    """An IBAN of a known country, its length and ISO 7064 check digits."""
-    return standard("iban", compact(value))
+def iban(text: str, start: int, end: int) -> tuple[int, int, float] | None:
+    """The IBAN that begins at `start`: a known country, its length and ISO 7064 check digits. What follows it may look like more of it."""
+    kept = [index for index in range(start, end) if text[index].isalnum()]
+    for length in range(min(34, len(kept)), 14, -1):
+        stop = kept[length - 1] + 1
+        if not text[stop : stop + 1].isalnum() and standard("iban", "".join(text[i] for i in kept[:length])):
+            return start, stop, 0.95
+    return None
 
 
 def bic(value: str) -> bool:
