@@ -30,10 +30,14 @@ class Language(StrEnum):
 
 
 def redact(
-    policy: str = typer.Option("balanced", help="A preset (identifiers, balanced, strict, gdpr, pipl, pci, secrets) or a TOML file."),
+    policy: str = typer.Option(
+        "balanced", help="A preset (identifiers, balanced, strict, gdpr, pipl, pci, secrets) or a TOML file."
+    ),
     language: Language = typer.Option(Language.auto, help="Language of the text; auto decides by segment."),  # noqa: B008
     jsonl: bool = typer.Option(False, "--jsonl", help='Lines {"id","text"} in, lines {"id","text","spans"} out.'),
-    no_tagger: bool = typer.Option(False, "--no-tagger", help="Patterns only, also where a named-entity model is installed."),
+    no_tagger: bool = typer.Option(
+        False, "--no-tagger", help="Patterns only, also where a named-entity model is installed."
+    ),
     prepare: bool = typer.Option(False, "--prepare", help="Compile the pattern database into the cache and exit."),
 ) -> None:
     """Replace personal data and secrets in what comes in on stdin.

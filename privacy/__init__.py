@@ -53,5 +53,6 @@ def __getattr__(name: str) -> Any:
         from .. import MissingExtra
 
         raise MissingExtra(
-            f"Redaction needs the package {error.name}.", hint="Run pip install 'cloister[privacy]' or 'cloister[edge]'."
+            f"Redaction needs the package {error.name}.",
+            hint="Run pip install 'cloister[privacy]' or 'cloister[edge]'.",
         ) from error

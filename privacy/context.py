@@ -12,15 +12,17 @@ __all__ = ["LEFT", "RIGHT", "Lexicon", "Occurrences"]
 LEFT = 48
 RIGHT = 20
 
+_CLAUSE = re.compile(r"[,;!?\n。]|\.\s")
 _LATIN = re.compile(r"[A-Za-z]+")
 
 
 class Occurrences:
     """Where the words of a lexicon stand in one text."""
 
-    __slots__ = ("_by_end", "_by_start", "_ends", "_starts", "words")
+    __slots__ = ("_by_end", "_by_start", "_ends", "_starts", "_text", "words")
 
-    def __init__(self, found: list[tuple[int, int, str]]) -> None:
+    def __init__(self, text: str, found: list[tuple[int, int, str]]) -> None:
+        self._text = text
         self._by_end = sorted(found, key=lambda item: (item[1], -item[0]))
         self._ends = [item[1] for item in self._by_end]
         self._by_start = sorted(found, key=lambda item: (item[0], -item[1]))
@@ -28,19 +30,28 @@ class Occurrences:
         self.words = frozenset(item[2] for item in found)
 
     def verdict(self, start: int, end: int, up: frozenset[str], down: frozenset[str]) -> int:
-        """1 when a word of `up` is the nearest, -1 when one of `down` is, 0 without any; a word to the left goes before one to the right."""
+        """1 when a word of `up` is the nearest, -1 when one of `down` is, 0 without any; a word to the left goes before one to the right.
+
+        A word of `down` counts only within its clause: the order number before a comma says nothing about the number after it.
+        """
         for index in range(bisect_right(self._ends, start) - 1, -1, -1):
             low, high, word = self._by_end[index]
             if high < start - LEFT:
                 break
-            if low >= start - LEFT and (word in up or word in down):
-                return 1 if word in up else -1
+            if low >= start - LEFT:
+                if word in up:
+                    return 1
+                if word in down and _CLAUSE.search(self._text, high, start) is None:
+                    return -1
         for index in range(bisect_left(self._starts, end), len(self._starts)):
             low, high, word = self._by_start[index]
             if low > end + RIGHT:
                 break
-            if high <= end + RIGHT and (word in up or word in down):
-                return 1 if word in up else -1
+            if high <= end + RIGHT:
+                if word in up:
+                    return 1
+                if word in down and _CLAUSE.search(self._text, end, low) is None:
+                    return -1
         return 0
 
 
@@ -74,4 +85,4 @@ class Lexicon:
                 for word in others.get(character, ()):
                     if text.startswith(word, index):
                         found.append((index, index + len(word), word))
-        return Occurrences(found)
+        return Occurrences(text, found)

@@ -19,7 +19,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import StorageError
-from .prefilter import Gate, HyperscanPrefilter, Prefilter, RegexPrefilter, compile_hyperscan, hyperscan_prefilter, re2_prefilter
+from .prefilter import (
+    Gate,
+    HyperscanPrefilter,
+    Prefilter,
+    RegexPrefilter,
+    compile_hyperscan,
+    hyperscan_prefilter,
+    re2_prefilter,
+)
 
 __all__ = ["Growing", "cache_folder", "default_engine", "prepare"]
 
@@ -41,7 +49,9 @@ class Growing:
 
     def _grow(self) -> None:
         serialized = compile_hyperscan(self._gates)
-        with contextlib.suppress(StorageError):  # a read-only home: this process has its database, the next compiles again
+        with contextlib.suppress(
+            StorageError
+        ):  # a read-only home: this process has its database, the next compiles again
             _store(_path(self._gates), serialized)
         self._serving = hyperscan_prefilter(serialized)
 

@@ -216,7 +216,10 @@ class _Reader:
         keys = self._keys()
         actions = {rule.action for rule in rules.values()} | {default.action}
         if "hash" in actions and "hash" not in keys:
-            raise _wrong("an entity is hashed and no key is named", 'Add [keys] with hash = { env = "NAME" } or { file = "PATH" }.')
+            raise _wrong(
+                "an entity is hashed and no key is named",
+                'Add [keys] with hash = { env = "NAME" } or { file = "PATH" }.',
+            )
         deny = {entity: _strings(words, f"deny.{entity}") for entity, words in self._table("deny").items()}
         allow = self._table("allow")
         self._known(allow, ("values", "patterns"), "[allow]")
@@ -265,8 +268,15 @@ class _Reader:
         table = self._table("keys")
         self._known(table, ("hash", "surrogate"), "[keys]")
         for purpose, reference in table.items():
-            if not isinstance(reference, dict) or len(reference) != 1 or next(iter(reference)) not in ("file", "env", "fd"):
-                raise _wrong(f"keys.{purpose} does not refer to a key", 'Write { file = "PATH" }, { env = "NAME" } or { fd = 3 }; never the key.')
+            if (
+                not isinstance(reference, dict)
+                or len(reference) != 1
+                or next(iter(reference)) not in ("file", "env", "fd")
+            ):
+                raise _wrong(
+                    f"keys.{purpose} does not refer to a key",
+                    'Write { file = "PATH" }, { env = "NAME" } or { fd = 3 }; never the key.',
+                )
             kind, name = next(iter(reference.items()))
             keys[purpose] = KeyReference(kind, str(name))
         return keys

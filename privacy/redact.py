@@ -110,7 +110,9 @@ class Redactor:
             scanner = _scanner(self.policy.presidio)
         known = _recognizers(self.policy.presidio)
         entities = frozenset(r.entity for r in known if self.policy.touches(r.entity))
-        self._detector = Detector(self.policy, scanner, entities, _installed() if isinstance(tagger, _Default) else tagger)
+        self._detector = Detector(
+            self.policy, scanner, entities, _installed() if isinstance(tagger, _Default) else tagger
+        )
         self._failures = 0
         self._lock = threading.Lock()
 
@@ -171,7 +173,8 @@ def _installed() -> Tagger | None:
             tagger: Tagger = point.load()()
         except ImportError as error:
             raise RedactionError(
-                f"The tagger {point.name!r} cannot be imported.", hint="Install what it needs, or use patterns only (tagger=None)."
+                f"The tagger {point.name!r} cannot be imported.",
+                hint="Install what it needs, or use patterns only (tagger=None).",
             ) from error
         return tagger
     return None

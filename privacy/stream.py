@@ -75,7 +75,8 @@ class Detector:
             tagged = self.tagger(texts)
         except Exception as error:  # noqa: BLE001 - whatever a plugged-in model raises, no text may pass
             raise RedactionError(
-                f"The tagger failed with {type(error).__name__}.", hint="Check the tagger, or use patterns only (tagger=None)."
+                f"The tagger failed with {type(error).__name__}.",
+                hint="Check the tagger, or use patterns only (tagger=None).",
             ) from None
         if len(tagged) != len(texts):
             raise RedactionError("The tagger answered for another number of texts.", hint="Check the tagger.")
@@ -249,7 +250,13 @@ class RedactionStream:
         try:
             if tagged is None:
                 raise RedactionError("The tagger failed.", hint="Check the tagger.")
-            found = [] if quiet else self._detector.candidates(window, (begin - low, end - low), "any" if self._language == "auto" else self._language)
+            found = (
+                []
+                if quiet
+                else self._detector.candidates(
+                    window, (begin - low, end - low), "any" if self._language == "auto" else self._language
+                )
+            )
         except RedactionError:
             if tagged is not None:
                 self._failed()
@@ -293,7 +300,9 @@ class RedactionStream:
         for span in tagged:
             entity = self._policy.labels.get(span.label, span.label)
             candidate = Candidate(span.start + shift, span.end + shift, entity, span.score, "tagger")
-            if 0 <= span.start < span.end <= len(text) and self._detector.counts(candidate, text[span.start : span.end], language):
+            if 0 <= span.start < span.end <= len(text) and self._detector.counts(
+                candidate, text[span.start : span.end], language
+            ):
                 out.append(candidate)
         return out
 

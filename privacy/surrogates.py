@@ -39,7 +39,12 @@ def name_surrogates(key: bytes, value: str) -> Iterator[str]:
         # After a dozen collisions names get longer, so that there is always a next one.
         more = tries // 12
         if han:
-            yield _SURNAME[surname] + _FIRST[first] + second + "".join(_FIRST[(number >> 5 * i) % len(_FIRST)] for i in range(more))
+            yield (
+                _SURNAME[surname]
+                + _FIRST[first]
+                + second
+                + "".join(_FIRST[(number >> 5 * i) % len(_FIRST)] for i in range(more))
+            )
         else:
             middle = "".join(f" {chr(65 + (number >> 5 * i) % 26)}." for i in range(more))
             yield f"{_GIVEN[first]}{middle} {_FAMILY[surname]}"
@@ -57,7 +62,11 @@ def card_surrogates(key: bytes, value: str) -> Iterator[str]:
 
 def _grouped(value: str, number: str) -> str:
     """The digits in the original's grouping when it is written in ASCII with as many digits."""
-    if not value.isascii() or sum(c.isdigit() for c in value) != len(number) or any(c.isalpha() or c in "%&=\\" for c in value):
+    if (
+        not value.isascii()
+        or sum(c.isdigit() for c in value) != len(number)
+        or any(c.isalpha() or c in "%&=\\" for c in value)
+    ):
         return number
     following = iter(number)
     return "".join(next(following) if character.isdigit() else character for character in value)

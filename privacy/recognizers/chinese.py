@@ -42,7 +42,7 @@ RECOGNIZERS = (
         score=0.9,
         context=_ID,
         context_score=1.0,
-        example="110105199003074514",
+        example="11010519900307451X",
         source="GB 11643-1999",
     ),
     Recognizer(
@@ -59,7 +59,7 @@ RECOGNIZERS = (
         context=_ID,
         context_score=0.7,
         against=NOT_PERSONAL,
-        example="身份证 110105199003074517",
+        example="身份证 110105199003074511",
         source="GB 11643-1999",
     ),
     Recognizer(

@@ -10,7 +10,7 @@ __all__ = ["RECOGNIZERS"]
 _PHONE_WORDS = (
     "phone", "phones", "telephone", "tel", "mobile", "cell", "cellphone", "fax", "call", "called", "calling", "dial", "sms", "text me", "texted", "whatsapp",
     "office", "desk", "home number", "contact number", "phone number", "my number", "hotline", "ring", "reach me", "voicemail", "registered", "ext",
-    "电话", "手机", "手机号", "手机号码", "联系方式", "联系电话", "座机", "传真", "拨打", "致电", "来电", "号码", "微信同号", "热线", "联系", "短信", "預留", "预留", "電話", "聯絡",
+    "电话", "收件人", "寄件人", "收货人", "联系人", "手机", "手机号", "手机号码", "联系方式", "联系电话", "座机", "传真", "拨打", "致电", "来电", "号码", "微信同号", "热线", "联系", "短信", "預留", "预留", "電話", "聯絡",
 )  # fmt: skip
 NOT_PERSONAL = (
     "order", "orders", "invoice", "tracking", "shipment", "parcel", "version", "build", "isbn", "issn", "sku", "part number", "serial", "ticket", "case",
@@ -140,7 +140,7 @@ RECOGNIZERS = (
         gates=(r"0[1-9][0-9]{0,3}\)?[ \t-][0-9]{2,4}[ \t-]",),
         after=NUMBER_END,
         validate=check.regional_phone,
-        validated="numbering plan of 15 countries (phonenumbers)",
+        validated="numbering plans of nine countries (phonenumbers)",
         score=0.5,
         context=_PHONE_WORDS,
         context_score=0.9,
@@ -209,7 +209,7 @@ RECOGNIZERS = (
         validate=lambda value: any(c.isdigit() or c in "_-" for c in value),
         validated="6 to 20 characters, begins with a letter, not a plain word",
         score=0.7,
-        example="lilei_2019",
+        example="微信号 lilei_2019",
         source="WeChat account rules",
     ),
     Recognizer(
@@ -221,7 +221,7 @@ RECOGNIZERS = (
         gates=(r"(?:qq|扣扣|企鹅)",),
         after=NUMBER_END,
         score=0.75,
-        example="1048576231",
+        example="QQ 1048576231",
         source="QQ number form",
     ),
 )

@@ -132,7 +132,7 @@ RECOGNIZERS = (
         context=("nhs", "nhs number", "national health", "patient", "health service"),
         context_score=0.95,
         against=NOT_PERSONAL,
-        example="943 476 5919",
+        example="NHS number 943 476 5919",
         source="NHS Data Dictionary",
     ),
     Recognizer(

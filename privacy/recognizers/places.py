@@ -55,7 +55,7 @@ RECOGNIZERS = (
         validate=check.date,
         validated="calendar day",
         score=0.9,
-        example="1984-07-19",
+        example="born 1984-07-19",
         source="birth words and dates",
     ),
     Recognizer(
@@ -70,7 +70,7 @@ RECOGNIZERS = (
         validated="calendar day",
         score=0.85,
         languages=("zh",),
-        example="1984年7月19日",
+        example="1984年7月19日出生",
         source="birth words and dates",
     ),
     Recognizer(
@@ -82,7 +82,7 @@ RECOGNIZERS = (
         gates=(r"(?:age|aged|年龄|年纪|今年)[ \t]{0,2}(?:[:=]|is|为|是|of)?[ \t]{0,2}[1-9]",),
         after=r"(?![0-9A-Za-z年月]|[ \t]?%|\.[0-9])",
         score=0.7,
-        example="47",
+        example="aged 47",
         source="age words",
     ),
     Recognizer(
