@@ -28,20 +28,26 @@ _SPELLED = {
 _MARKS = "|".join(sorted(_SPELLED, key=len, reverse=True))
 _BETWEEN_DIGITS = "dash|hyphen|minus|dot|point|slash|colon|横杠|杠|点"
 
+# Twelve letters and digits with a digit among them, written by where the first digit stands: the shortest base64 that hides nine characters.
+_TWELVE = "|".join(
+    (rf"[A-Za-z+/]{{{i}}}" if i else "") + "[0-9]" + (rf"[0-9A-Za-z+/]{{{11 - i}}}" if i < 11 else "")
+    for i in range(12)
+)
+
 # How each kind of encoded piece is written.
 _PIECES = {
     "percent": r"(?:%[0-9A-Fa-f]{2})+",
     "entity": r"&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});",
     "escape": r"\\(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[nrt]|[^\sA-Za-z0-9])",
     "soft": r"=\r?\n",
-    "quoted": r"(?:=[0-9A-F]{2}(?:=\r?\n)?)+",
+    "quoted": r"(?:=[0-9A-F]{2}(?:=\r?\n)?){3,}|=(?:2[0-9A-F]|3[A-F]|40|5F)(?![0-9])",
     "hex": r"(?<![0-9A-Za-z])(?:0[xX])?(?:[0-9A-Fa-f]{2}){6,}(?![0-9A-Za-z])",
     "base64": r"(?<![0-9A-Za-z+/_-])[0-9A-Za-z+/_-]{10,}={0,2}(?![0-9A-Za-z+/_=-])",
     "bracketed": rf"[ \t]?[\[({{<][ \t]?(?:{_MARKS})[ \t]?[\])}}>][ \t]?",
     "spelled": rf"(?<=[0-9])[ \t]?(?:{_BETWEEN_DIGITS})[ \t]?(?=[0-9])"
     r"|(?<=[0-9A-Za-z])[ \t](?:at)[ \t](?=[0-9A-Za-z-]{1,63}[ \t]dot[ \t][A-Za-z])"
     r"|(?<=[0-9A-Za-z])[ \t]dot[ \t](?=(?:[0-9A-Za-z-]{1,63}[ \t](?:at|dot)[ \t]){0,4}[a-z]{2,12}(?![0-9A-Za-z]))",
-    "plus": r"(?<=[0-9])\+(?=[0-9])",
+    "plus": r"(?<=[0-9,C])\+(?=[0-9-])",
 }
 
 #: Per kind, patterns without lookaround one of which occurs wherever a piece of the kind does: what the prefilter watches for.
@@ -52,10 +58,10 @@ GATES = {
     "soft": r"=\r?\n",
     "quoted": r"=[0-9A-F]{2}",
     "hex": r"[0-9A-Fa-f]{12}",
-    "base64": r"[0-9A-Za-z+/_-]{16}|[0-9A-Za-z+/_-]{10}=|[A-Za-z]{1,9}[0-9][0-9A-Za-z+/_-]{6}",
+    "base64": r"[0-9A-Za-z+/_-]{16}|[0-9A-Za-z+/_-]{10}=|" + _TWELVE,
     "bracketed": rf"[\[({{<][ \t]?(?:{_MARKS})[ \t]?[\])}}>]",
     "spelled": rf"[0-9][ \t]?(?:{_BETWEEN_DIGITS})[ \t]?[0-9]|[0-9A-Za-z][ \t]dot[ \t][A-Za-z0-9]",
-    "plus": r"[0-9]\+[0-9]",
+    "plus": r"[0-9,]\+[0-9-]|%2C\+",
 }
 
 

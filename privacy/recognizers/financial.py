@@ -143,10 +143,9 @@ RECOGNIZERS = (
         entity="IBAN_CODE",
         name="iban",
         category="financial",
-        pattern=rf"[A-Z]{{2}}{SEP}[0-9]{SEP}[0-9](?:{SEP}[0-9A-Z]){{11,30}}",
-        gates=(
-            r"[A-Z]{2}[ \t]{0,2}[-./_]?[ \t]{0,2}(?:\r?\n)?[ \t]?[0-9][ \t]{0,2}[-./_]?[ \t]{0,2}(?:\r?\n)?[ \t]?[0-9](?:[ \t]{0,2}[-./_]?[ \t]{0,2}(?:\r?\n)?[ \t]?[0-9A-Z]){11}",
-        ),
+        pattern=rf"[A-Z]{SEP}[A-Z]{SEP}[0-9]{SEP}[0-9](?:{SEP}[0-9A-Z]){{11,30}}",
+        gates=(rf"[A-Z]{SEP}[A-Z]{SEP}[0-9]{SEP}[0-9](?:{SEP}[0-9A-Z]){{11}}",),
+        after=r"(?![0-9A-Za-z])",
         refine=check.iban,
         validated="country, length, MOD 97-10 (python-stdnum)",
         score=0.95,

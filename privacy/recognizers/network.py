@@ -9,7 +9,7 @@ from .model import NUMBER, NUMBER_END, SEP, WORD, Recognizer
 __all__ = ["RECOGNIZERS"]
 
 _VERSION = (
-    "version", "versions", "ver", "v", "release", "released", "build", "firmware", "upgrade", "upgraded", "update", "updated", "driver", "chapter", "section", "clause", "paragraph", "kernel",
+    "version", "versions", "ver", "release", "released", "build", "firmware", "upgrade", "upgraded", "update", "updated", "driver", "chapter", "section", "clause", "paragraph", "kernel",
     "python", "node", "java", "chrome", "patch", "revision", "rev", "oid", "release notes", "figure", "package", "semver", "tag", "changelog", "sdk",
     "版本", "版本号", "升级", "更新", "固件", "补丁", "章节", "第", "构建", "驱动",
 )  # fmt: skip
@@ -40,7 +40,7 @@ RECOGNIZERS = (
         entity="IP_ADDRESS",
         name="ipv6",
         category="network",
-        before=r"(?<![0-9A-Za-z:.])",
+        before=r"(?<![0-9A-Za-z.])(?<![0-9A-Fa-f]:)",
         pattern=rf"(?:{_H}:){{1,7}}(?::|(?:(?::{_H}){{1,7}})|{_H})(?:%[0-9A-Za-z]{{1,16}})?|::(?:{_H}:){{0,6}}{_H}",
         gates=(r"[0-9A-F]{1,4}:[0-9A-F]{0,4}:[0-9A-F:]|::[0-9A-F]",),
         after=r"(?![0-9A-Za-z:])",

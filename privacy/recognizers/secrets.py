@@ -12,11 +12,14 @@ from .model import Recognizer
 
 __all__ = ["RECOGNIZERS"]
 
-_B = r"(?<![0-9A-Za-z_-])"
-_E = r"(?![0-9A-Za-z_-])"
+_B = r"(?<![0-9A-Za-z])"
+_E = r"(?![0-9A-Za-z])"
 _PLACEHOLDER = re.compile(
     r"(?i)^(?:\*+|\.+|x+|<.*>|\[.*\]|\{.*\}|\$.*|%.*%|your.*|my.*|example.*|changeme|test|pass(?:word)?|token|secret|user(?:name)?|null|none|true|false|placeholder|xxx.*|yyy.*|todo|redacted|undefined|env|here)$"
 )  # fmt: skip
+
+
+_ALPHABET = re.compile("abcdefgh|ijklmnop|qrstuvwx|12345678|qwertyui")
 
 
 def _varied(least: float) -> object:
@@ -24,7 +27,7 @@ def _varied(least: float) -> object:
 
     def enough(value: str) -> bool:
         tail = re.split(r"[^0-9A-Za-z+/_~.-]", value)[-1] or value
-        return check.entropy(tail) >= least
+        return check.entropy(tail) >= least and not _ALPHABET.search(tail.lower())
 
     return enough
 
@@ -58,6 +61,8 @@ def _credential(value: str) -> bool:
 
 def _userpass(value: str) -> bool:
     """`user:password` in which both, or the half that is there, are values."""
+    if value[:1] == "<" and value[-1:] == ">":
+        return False
     user, _, password = value.strip("\"'").partition(":")
     user, password = user.strip("\"'"), password.strip("\"'")
     if value.strip("\"'").startswith(("<", "$", "[", "%")) and not _credential(password):
@@ -79,8 +84,18 @@ def _userpass(value: str) -> bool:
     return _credential(password)
 
 
+# Vendors whose tokens have rules of their own: what fails those is no token.
+_KNOWN = ("xox", "hvs.", "hvb.", "ntn_", "api_org_", "sk-ant-", "AIza")
+
+
 def _assigned(value: str) -> bool:
-    return _credential(value) and check.entropy(value) >= 3.0 and any(c.isdigit() for c in value) and len(value) >= 10
+    return (
+        _credential(value)
+        and not value.startswith(_KNOWN)
+        and check.entropy(value) >= 2.8
+        and any(c.isdigit() for c in value)
+        and len(value) >= 10
+    )
 
 
 def _password(value: str) -> bool:
@@ -109,6 +124,7 @@ def _token(
         before=before,
         pattern=pattern,
         after=after,
+        gates=(pattern.replace("(?!ant-)", ""),),
         cased=True,
         validate=_varied(least),  # type: ignore[arg-type]
         validated=f"vendor's form, at least {least:g} bits per character",
@@ -125,9 +141,9 @@ _VENDORS = (
     ("gitlab_token", r"gl(?:pat|dt|ptt|rt|ft|soat|imt|agent|oas|cbt)-[0-9A-Za-z_=-]{20,64}(?:\.[0-9a-z]{2}\.[0-9a-z]{9})?|GR1348941[0-9A-Za-z_-]{20}", "glpat-x7Kq2mZp9VtR4sWb1nYc", "GitLab", 3.0),
     ("slack_webhook", r"hooks\.slack\.com/(?:services|workflows|triggers)/[0-9A-Za-z+/]{40,60}", "hooks.slack.com/services/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", "Slack", 3.0),
     ("stripe_key", r"(?:sk|rk|pk)_(?:test|live|prod)_[0-9A-Za-z]{10,99}", "sk_live_4fQ8zR2mT9xK7vB1nW3yH6cJ", "Stripe", 3.0),
-    ("openai_key", r"sk-(?:proj-|svcacct-|admin-)?[0-9A-Za-z_-]{20,180}", "sk-proj-Zk4mT9xQ2vB7nR1sW8yL3cF6", "OpenAI", 3.5),
+    ("openai_key", r"sk-(?!ant-)(?:proj-|svcacct-|admin-)?[0-9A-Za-z_-]{20,180}", "sk-proj-Zk4mT9xQ2vB7nR1sW8yL3cF6", "OpenAI", 3.5),
     ("anthropic_key", r"sk-ant-(?:api03|admin01|oat01)-[0-9A-Za-z_-]{80,110}AA", "sk-ant-api03-Ue9Ap2Lg5Jh0Fc6Zy3Ws8Rn1Bv7Tx2Qm9D4kk4D9mQ2xT7vB1nR8sW3yZ6cF0hJ5gL2pA9eUUe9Ap2Lg5Jh0Fc6Zy3Ws8AA", "Anthropic", 3.0),
-    ("google_api_key", r"AIza[0-9A-Za-z_-]{35}", "AIzaSyQ7mZ4kT9xV2bN8rW1sY6cL3fH5gJ0dPuE", "Google Cloud", 4.0),
+    ("google_api_key", r"AIzaSy[0-9A-Za-z_-]{33}", "AIzaSyQ7mZ4kT9xV2bN8rW1sY6cL3fH5gJ0dPuE", "Google Cloud", 4.0),
     ("google_oauth", r"ya29\.[0-9A-Za-z_-]{30,250}|GOCSPX-[0-9A-Za-z_-]{28}", "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", "Google", 3.0),
     ("huggingface_token", r"hf_[A-Za-z]{34}|api_org_[A-Za-z]{34}", "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", "Hugging Face", 3.0),
     ("notion_token", r"ntn_[0-9]{11}[0-9A-Za-z]{35}|secret_[0-9A-Za-z]{43}", "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", "Notion", 3.5),
@@ -283,9 +299,9 @@ RECOGNIZERS = (
         entity="SECRET",
         name="command_credentials",
         category="secret",
-        before=r"(?<![0-9A-Za-z])",
-        pattern=r"curl\b[^|;]{0,200}?[ \t](?:-u|--user)[ \t=]{1,3}(?P<v>\"[^\"\n]{0,80}\"(?::\"[^\"\n]{1,80}\")?|'[^'\n]{1,80}'|[^\s\"']{1,60}(?:'[^'\n]{1,60}')?)",
-        gates=(r"[ \t](?:-u|--user)[ \t=]",),
+        before=r"(?<=[\s])",
+        pattern=r"(?:-u|--user)[ \t=]{1,3}(?P<v>\"[^\"\n]{0,80}\"(?::\"[^\"\n]{1,80}\")?|'[^'\n]{1,80}'|[^\s\"']{1,60}(?:'[^'\n]{1,60}')?)",
+        gates=(r"(?:-u|--user)[ \t=]",),
         after=r"(?![0-9A-Za-z])",
         validate=lambda value: ":" in value and _userpass(value),
         validated="user and password are values",

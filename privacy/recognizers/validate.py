@@ -140,12 +140,14 @@ def union_card(value: str) -> bool:
 
 def iban(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """The IBAN that begins at `start`: a known country, its length and ISO 7064 check digits. What follows it may look like more of it."""
-    if text[start : start + 2].upper() not in _countries():
-        return None
     kept = [index for index in range(start, end) if text[index].isalnum()]
+
+    if "".join(text[i] for i in kept[:2]).upper() not in _countries():
+        return None
     for length in range(min(34, len(kept)), 14, -1):
         stop = kept[length - 1] + 1
-        if not text[stop : stop + 1].isalnum() and standard("iban", "".join(text[i] for i in kept[:length])):
+        after = text[stop : stop + 1]
+        if not (after.isascii() and after.isalnum()) and standard("iban", "".join(text[i] for i in kept[:length])):
             return start, stop, 0.95
     return None
 

@@ -1,0 +1,61 @@
+"""How much is found of values that hide: plain, under one transform, under two encodings.
+
+Run: python benchmarks/redaction/evasion.py [--count N] [--verbose]
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections import Counter
+
+from transforms import TRANSFORMS, two_layers
+from values import carrier, values
+
+from cloister.privacy import Policy, Redactor
+
+_EVERYTHING = 'name = "everything"\ndefault = "replace"'
+
+
+def found(redactor: Redactor, entity: str, text: str, start: int, end: int, language: str) -> bool:
+    """Whether a span of the entity overlaps [start, end)."""
+    spans = redactor.redact(text, language).spans
+    return any(span.entity == entity and span.start < end and start < span.end for span in spans)
+
+
+def main() -> None:
+    """Print recall by transform and by value."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=12, help="values of each kind")
+    parser.add_argument("--verbose", action="store_true", help="print what is missed")
+    options = parser.parse_args()
+    redactor = Redactor(Policy.parse(_EVERYTHING), tagger=None)
+    tried: Counter[str] = Counter()
+    hit: Counter[str] = Counter()
+    layers: Counter[tuple[str, bool]] = Counter()
+    r = random.Random(7)  # noqa: S311 - reproducible, not secret
+    for index, (entity, name, value, english, chinese) in enumerate(values(options.count)):
+        forms = {"plain": value} | {key: make(value) for key, make in TRANSFORMS(entity, name).items()}
+        double, names = two_layers(r, value)
+        forms[f"two layers: {names}"] = double
+        for key, written in forms.items():
+            language, text, start = carrier(index, english, chinese, written)
+            good = found(redactor, entity, text, start, start + len(written), language)
+            layer = "two layers" if key.startswith("two") else "plain" if key == "plain" else "one layer"
+            layers[layer, good] += 1
+            for group in (f"transform {key}", f"value {name} ({layer})"):
+                tried[group] += 1
+                hit[group] += good
+            if options.verbose and not good:
+                sys.stdout.write(f"missed {entity} {name} {key}: {text!r}\n")
+    for layer in ("plain", "one layer", "two layers"):
+        yes, no = layers[layer, True], layers[layer, False]
+        sys.stdout.write(f"| {layer} | {yes + no} | {yes / (yes + no):.4f} |\n")
+    for group in sorted(tried, key=lambda g: hit[g] / tried[g]):
+        if hit[group] < tried[group]:
+            sys.stdout.write(f"  {group}: {hit[group]}/{tried[group]}\n")
+
+
+if __name__ == "__main__":
+    main()
