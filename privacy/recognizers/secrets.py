@@ -19,7 +19,7 @@ _PLACEHOLDER = re.compile(
 )  # fmt: skip
 
 
-_ALPHABET = re.compile("abcdefgh|ijklmnop|qrstuvwx|12345678|qwertyui")
+_ALPHABET = re.compile("abcdefghijklmnop|0123456789012|qwertyuiopasd")
 
 
 def _varied(least: float) -> object:
