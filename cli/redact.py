@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -59,9 +60,8 @@ def redact(
 def _text(redactor: Redactor, language: str) -> None:
     stream = redactor.stream(language)
     decoder = codecs.getincrementaldecoder("utf-8")()
-    source = sys.stdin.buffer
     while True:
-        data = source.read1(_CHUNK)
+        data = os.read(sys.stdin.fileno(), _CHUNK)
         try:
             chunk = decoder.decode(data, final=not data)
         except UnicodeDecodeError as error:
@@ -87,6 +87,8 @@ def _line(redactor: Redactor, language: str, line: bytes) -> tuple[dict[str, Any
     try:
         record = _record(line)
         identity = record.get("id")
+        if not isinstance(record.get("text"), str):
+            raise InvalidInput('The line has no "text".', hint='Write {"id": 1, "text": "…"}.')
         redaction = redactor.redact(record["text"], language)
     except CloisterError as error:
         return {"id": identity, "error": {"code": error.code, "message": error.message}}, False
@@ -102,8 +104,8 @@ def _record(line: bytes) -> dict[str, Any]:
         record = json.loads(line)
     except ValueError as error:
         raise InvalidInput("The line is not JSON in UTF-8.", hint='Write {"id": 1, "text": "…"}.') from error
-    if not isinstance(record, dict) or not isinstance(record.get("text"), str):
-        raise InvalidInput('The line has no "text".', hint='Write {"id": 1, "text": "…"}.')
+    if not isinstance(record, dict):
+        raise InvalidInput("The line is not a JSON object.", hint='Write {"id": 1, "text": "…"}.')
     return record
 
 

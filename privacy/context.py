@@ -1,4 +1,6 @@
-"""Words beside a value that say what it is. A text is searched for the words of all recognizers once, whatever their number."""
+"""Words beside a value that say what it is. A text is searched for the words of all recognizers once, whatever their
+number.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,11 @@ class Occurrences:
         self.words = frozenset(item[2] for item in found)
 
     def verdict(self, start: int, end: int, up: frozenset[str], down: frozenset[str]) -> int:
-        """1 when a word of `up` is the nearest, -1 when one of `down` is, 0 without any; a word to the left goes before one to the right.
+        """1 when a word of `up` is the nearest, -1 when one of `down` is, 0 without any; a word to the left goes
+        before one to the right.
 
-        A word of `down` counts only within its clause: the order number before a comma says nothing about the number after it.
+        A word of `down` counts only within its clause: the order number before a comma says nothing about the number
+        after it.
         """
         for index in range(bisect_right(self._ends, start) - 1, -1, -1):
             low, high, word = self._by_end[index]
@@ -56,7 +60,9 @@ class Occurrences:
 
 
 class Lexicon:
-    """All context words of a set of recognizers. Words of Latin letters stand alone, others may stand inside a run of characters."""
+    """All context words of a set of recognizers. Words of Latin letters stand alone, others may stand inside a run of
+    characters.
+    """
 
     def __init__(self, words: Iterable[str]) -> None:
         self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
@@ -82,7 +88,9 @@ class Lexicon:
         if not text.isascii():
             others = self._others
             for index, character in enumerate(text):
-                for word in others.get(character, ()):
-                    if text.startswith(word, index):
-                        found.append((index, index + len(word), word))
+                found.extend(
+                    (index, index + len(word), word)
+                    for word in others.get(character, ())
+                    if text.startswith(word, index)
+                )
         return Occurrences(text, found)

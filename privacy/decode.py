@@ -1,7 +1,10 @@
-"""Views of what an encoding hides: percent, HTML entities, escapes, quoted-printable, base64, hexadecimal, spelled-out separators.
+"""Views of what an encoding hides: percent, HTML entities, escapes, quoted-printable, base64, hexadecimal, spelled-out
+separators.
 
-One pass replaces every encoded piece of a view by what it stands for and keeps, per decoded character, the range of the original that carries
-it. A value that is encoded only in part is found in its surroundings all the same, since the rest of the text stays in the view.
+One pass replaces every encoded piece of a view by what it stands for and keeps, per decoded character, the range of
+the original that carries
+it. A value that is encoded only in part is found in its surroundings all the same, since the rest of the text stays in
+the view.
 """
 
 from __future__ import annotations
@@ -22,13 +25,14 @@ __all__ = ["GATES", "LAYERS", "decode"]
 LAYERS = 2
 
 _SPELLED = {
-    "at": "@", "艾特": "@", "dot": ".", "point": ".", "点": ".", "dash": "-", "hyphen": "-", "minus": "-", "杠": "-", "横杠": "-",
+    "at": "@", "艾特": "@", "dot": ".", "point": ".", "点": ".", "dash": "-", "hyphen": "-", "minus": "-", "杠": "-", "横杠": "-",  # noqa: E501
     "slash": "/", "colon": ":", "underscore": "_", "下划线": "_",
 }  # fmt: skip
 _MARKS = "|".join(sorted(_SPELLED, key=len, reverse=True))
 _BETWEEN_DIGITS = "dash|hyphen|minus|dot|point|slash|colon|横杠|杠|点"
 
-# Twelve letters and digits with a digit among them, written by where the first digit stands: the shortest base64 that hides nine characters.
+# Twelve letters and digits with a digit among them, written by where the first digit stands: the shortest base64 that
+# hides nine characters.
 _TWELVE = "|".join(
     (rf"[A-Za-z+/]{{{i}}}" if i else "") + "[0-9]" + (rf"[0-9A-Za-z+/]{{{11 - i}}}" if i < 11 else "")
     for i in range(12)
@@ -50,7 +54,8 @@ _PIECES = {
     "plus": r"(?<=[0-9,C])\+(?=[0-9-])",
 }
 
-#: Per kind, patterns without lookaround one of which occurs wherever a piece of the kind does: what the prefilter watches for.
+#: Per kind, patterns without lookaround one of which occurs wherever a piece of the kind does: what the prefilter
+#: watches for.
 GATES = {
     "percent": r"%[0-9A-Fa-f]{2}",
     "entity": r"&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});",
@@ -168,7 +173,8 @@ def _read(kind: str, piece: str, at: int) -> list[Unit] | None:
 def decode(view: View, kinds: frozenset[str]) -> View | None:
     """The view with every encoded piece of the given kinds replaced, or None when there is none.
 
-    The cost is linear in the length of the view, and the result is longer by a constant factor at most (an HTML entity of two
+    The cost is linear in the length of the view, and the result is longer by a constant factor at most (an HTML entity
+    of two
     characters).
     """
     text = view.text

@@ -1,6 +1,7 @@
 """Which prefilter serves, and the compiled pattern database in the user's cache.
 
-A database is machine code of a kind, so it is loaded only from a folder that belongs to the user and that nobody else may enter, only when its
+A database is machine code of a kind, so it is loaded only from a folder that belongs to the user and that nobody else
+may enter, only when its
 digest is right, and only for the patterns, library and CPU it was made for. In every other case it is made anew.
 """
 

@@ -1,6 +1,7 @@
 """What is done with which entity: a TOML file, checked on reading.
 
-A policy names keys (a file, a variable, a descriptor) and never holds one; its digest covers everything but those names.
+A policy names keys (a file, a variable, a descriptor) and never holds one; its digest covers everything but those
+names.
 """
 
 from __future__ import annotations
@@ -55,10 +56,12 @@ class Bounds:
     """How far streams look, in characters.
 
     Attributes:
-        segment: a segment ends at the first sentence end or line break after half of this, else at the first space or Han character
+        segment: a segment ends at the first sentence end or line break after half of this, else at the first space
+            or Han character
             after all of it.
         token: a segment never exceeds this, however long a run without a space is.
-        reach: how far past the end of its segment a match, and what decides about it, may lie. A match still open there is masked to its end.
+        reach: how far past the end of its segment a match, and what decides about it, may lie. A match still open
+            there is masked to its end.
     """
 
     segment: int = 256
@@ -185,7 +188,9 @@ def _wrong(what: str, hint: str) -> PolicyError:
 
 
 class _Reader:
-    """Reads one document; every table it does not know is an error, so that a typing mistake never switches protection off."""
+    """Reads one document; every table it does not know is an error, so that a typing mistake never switches protection
+    off.
+    """
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
@@ -208,7 +213,7 @@ class _Reader:
         return value
 
     def policy(self) -> Policy:
-        top = ("name", "threshold", "placeholders", "on_failure", "default", "category", "entity", "labels", "allow", "deny", "keys", "stream", "presidio")  # fmt: skip
+        top = ("name", "threshold", "placeholders", "on_failure", "default", "category", "entity", "labels", "allow", "deny", "keys", "stream", "presidio")  # fmt: skip  # noqa: E501
         self._known(self._document, top, "the policy")
         threshold = _share(self._document.get("threshold", 0.5), "threshold")
         default = Rule(self._choice("default", ACTIONS, "keep"), threshold)

@@ -1,7 +1,9 @@
 """One pass over a text that says which gates occur in it. Three engines, one answer.
 
-A gate is an expression without lookaround that occurs wherever its recognizer's pattern can match. Engines differ in speed only: each of
-them reports exactly the gates that occur, so what is found does not depend on the engine. Gates that an engine cannot compile are searched
+A gate is an expression without lookaround that occurs wherever its recognizer's pattern can match. Engines differ in
+speed only: each of
+them reports exactly the gates that occur, so what is found does not depend on the engine. Gates that an engine cannot
+compile are searched
 one by one with `regex`.
 """
 
@@ -20,7 +22,9 @@ __all__ = ["Gate", "Prefilter", "RegexPrefilter", "hyperscan_prefilter", "re2_pr
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """An expression; `cased` says whether letters must be written as in it, `loose` that it has lookaround which a prefilter may ignore."""
+    """An expression; `cased` says whether letters must be written as in it, `loose` that it has lookaround which a
+    prefilter may ignore.
+    """
 
     expression: str
     cased: bool = False
@@ -30,7 +34,10 @@ class Gate:
 class Prefilter(Protocol):
     """Which gates occur in a folded text."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Name of the engine."""
+        ...
 
     def fired(self, text: str) -> list[int]:
         """Indices of the gates that occur in `text`, in no order, each at most once; safe to call from threads."""

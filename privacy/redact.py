@@ -61,7 +61,8 @@ class Redaction:
         return dict(Counter(span.entity for span in self.spans))
 
     def restore(self, text: str) -> str:
-        """Put the originals back into `text`, which may be anything that carries this redaction's placeholders or surrogates.
+        """Put the originals back into `text`, which may be anything that carries this redaction's placeholders or
+        surrogates.
 
         Masked, hashed and dropped values stay as they are. Placeholders of other redactions, or made up, stay too.
         """
@@ -93,7 +94,8 @@ class Redactor:
 
     Args:
         policy: a `Policy`, the name of a preset, or the path of a TOML file.
-        tagger: a named-entity model (see `Tagger`), None for patterns only. By default the one that is installed; where none is
+        tagger: a named-entity model (see `Tagger`), None for patterns only. By default the one that is installed;
+            where none is
             installed that means patterns only.
 
     Raises:
@@ -101,7 +103,7 @@ class Redactor:
     """
 
     def __init__(
-        self, policy: Policy | str | Path = "balanced", tagger: Tagger | None | _Default = DEFAULT_TAGGER
+        self, policy: Policy | str | Path = "balanced", tagger: Tagger | _Default | None = DEFAULT_TAGGER
     ) -> None:
         self.policy = policy if isinstance(policy, Policy) else Policy.load(policy)
         self._keys = {purpose: reference.read() for purpose, reference in self.policy.keys.items()}
@@ -124,6 +126,11 @@ class Redactor:
         """How often a recognizer or the tagger failed, whether the text was refused or masked."""
         return self._failures
 
+    @property
+    def entities(self) -> frozenset[str]:
+        """Entities that its patterns look for."""
+        return self._detector.entities
+
     def _failed(self) -> None:
         with self._lock:
             self._failures += 1
@@ -133,7 +140,8 @@ class Redactor:
 
         Args:
             text: any string.
-            language: `en`, `zh`, or `auto` to decide by segment; it decides which recognizers and which rules of the policy apply.
+            language: `en`, `zh`, or `auto` to decide by segment; it decides which recognizers and which rules of
+                the policy apply.
 
         Raises:
             InvalidInput: `text` is not a string or `language` is none of these.

@@ -1,6 +1,7 @@
 """All recognizers over one window of text: prefilter, confirmation, checks, context.
 
-A window is a stretch of original text with enough on both sides of what it is asked about. What is found depends on the window alone, never
+A window is a stretch of original text with enough on both sides of what it is asked about. What is found depends on
+the window alone, never
 on the engine that runs the prefilter.
 """
 
@@ -25,7 +26,7 @@ __all__ = ["Candidate", "RedactionError", "Scanner"]
 #: Seconds that one pattern may take over one window before the text is refused; a thousandfold of what is usual.
 TIMEOUT = 2.0
 #: Where a match touches the end of what can be seen and its recognizer says nothing else, it continues over these.
-TOKEN = r"[0-9A-Za-z_@.+/=%-]"
+CONTINUED = r"[0-9A-Za-z_@.+/=%-]"
 
 
 class RedactionError(CloisterError):
@@ -36,7 +37,9 @@ class RedactionError(CloisterError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Candidate:
-    """A value that a recognizer found, in code points of the window; `open_end` is the class over which it continues past the window."""
+    """A value that a recognizer found, in code points of the window; `open_end` is the class over which it continues
+    past the window.
+    """
 
     start: int
     end: int
@@ -51,7 +54,9 @@ class Candidate:
 
 
 class _Query(NamedTuple):
-    """What a window is asked: the range in question, entities, language, least score, and whether the view is the plain one."""
+    """What a window is asked: the range in question, entities, language, least score, and whether the view is the
+    plain one.
+    """
 
     begin: int
     end: int
@@ -92,8 +97,10 @@ _BEHIND = re.compile(r"\(\?<!((?:\[(?:[^\]\\]|\\.)+\]|\\.|[^()|\\])+)\)")
 def _expression(recognizer: Recognizer) -> Any:
     """Boundaries and pattern together.
 
-    The standard library's engine confirms Cloister's own patterns: it is twice as fast where a pattern begins with a character class, so what
-    must not stand before a match is looked up after its first character. The `regex` engine, which can be stopped, confirms foreign ones.
+    The standard library's engine confirms Cloister's own patterns: it is twice as fast where a pattern begins with a
+    character class, so what
+    must not stand before a match is looked up after its first character. The `regex` engine, which can be stopped,
+    confirms foreign ones.
     """
     before, pattern, after = recognizer.before, recognizer.pattern, recognizer.after
     caseless = 0 if recognizer.cased else int(re.IGNORECASE)
@@ -258,5 +265,5 @@ def _matches(rule: _Rule, view: View, words: Occurrences | None, query: _Query) 
                 open_end = recognizer.open_end
             low, high = view.original(start, end)
         elif end == len(text):
-            open_end = TOKEN
+            open_end = CONTINUED
         yield Candidate(low, high, recognizer.entity, score, recognizer.name, open_end, query.plain)

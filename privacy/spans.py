@@ -36,7 +36,8 @@ class Span:
 def resolve(candidates: Iterable[Candidate], text: str) -> list[Candidate]:
     """Non-overlapping candidates in order of their start.
 
-    The higher score wins, then the longer, then the earlier. Nothing that any candidate covered comes back into the open: what remains of a
+    The higher score wins, then the longer, then the earlier. Nothing that any candidate covered comes back into the
+    open: what remains of a
     loser beside the winners stays, as long as it is more than a few characters.
     """
     chosen: list[tuple[int, int, Candidate]] = []

@@ -1,13 +1,14 @@
 """Redaction of a text that arrives in pieces. The whole text at once is the same thing with one piece.
 
-The text is cut into segments by one rule that reads from left to right. A segment is looked at in a window that shows some text before and
+The text is cut into segments by one rule that reads from left to right. A segment is looked at in a window that shows
+some text before and
 after it; its output depends on that window and on what was replaced before, never on how the text was cut into chunks.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -36,19 +37,32 @@ class TaggedSpan(Protocol):
     """A labelled range of code points [start, end) with a score from 0 to 1."""
 
     @property
-    def start(self) -> int: ...
+    def start(self) -> int:
+        """First code point."""
+        ...
+
     @property
-    def end(self) -> int: ...
+    def end(self) -> int:
+        """One past the last code point."""
+        ...
+
     @property
-    def label(self) -> str: ...
+    def label(self) -> str:
+        """Label as the model names it."""
+        ...
+
     @property
-    def score(self) -> float: ...
+    def score(self) -> float:
+        """Confidence from 0 to 1."""
+        ...
 
 
 class Tagger(Protocol):
     """A named-entity model: texts in, labelled spans out, one list for each text, offsets in code points of it."""
 
-    def __call__(self, texts: list[str], /) -> list[list[TaggedSpan]]: ...
+    def __call__(self, texts: list[str], /) -> Sequence[Sequence[TaggedSpan]]:
+        """Spans of every text, in the order of the texts."""
+        ...
 
 
 class Detector:
@@ -67,7 +81,7 @@ class Detector:
         """Whether nothing can be found in `text` or any part of it, without a tagger."""
         return self.scanner.quiet(text) and (self.denied is None or self.denied.search(folded(text)) is None)
 
-    def tag(self, texts: list[str]) -> list[list[TaggedSpan]]:
+    def tag(self, texts: list[str]) -> Sequence[Sequence[TaggedSpan]]:
         """The tagger's spans; failures of the tagger close."""
         if self.tagger is None or not texts:
             return [[] for _ in texts]
@@ -179,7 +193,7 @@ class RedactionStream:
         self._trim()
         return "".join(out)
 
-    def _tagged(self, texts: list[str]) -> list[list[TaggedSpan] | None]:
+    def _tagged(self, texts: list[str]) -> list[Sequence[TaggedSpan] | None]:
         """Spans by segment; None where the tagger failed and the policy masks."""
         try:
             return list(self._detector.tag(texts))
@@ -234,7 +248,7 @@ class RedactionStream:
             self._regions = (start, end, quiet)
         return quiet
 
-    def _segment(self, start: int, end: int, text: str, tagged: list[TaggedSpan] | None, final: bool) -> str:
+    def _segment(self, start: int, end: int, text: str, tagged: Sequence[TaggedSpan] | None, final: bool) -> str:
         low = max(self._offset, start - REACH)
         high = min(end + self._bounds.reach, self._offset + len(self._text))
         last = final and high == self._offset + len(self._text)
@@ -295,7 +309,7 @@ class RedactionStream:
             return self._language
         return "zh" if _HAN.search(text) else "en"
 
-    def _from_tagger(self, tagged: list[TaggedSpan], shift: int, text: str, language: str) -> list[Candidate]:
+    def _from_tagger(self, tagged: Sequence[TaggedSpan], shift: int, text: str, language: str) -> list[Candidate]:
         out = []
         for span in tagged:
             entity = self._policy.labels.get(span.label, span.label)
@@ -310,9 +324,11 @@ class RedactionStream:
         """Text of the input that looks like something this vault gave out: it gets a replacement of its own."""
         out = []
         if "<" in window:
-            for match in LITERAL.finditer(window):
-                if self.vault.collides(match.group()):
-                    out.append(Candidate(match.start(), match.end(), "LITERAL", 1.0, "literal"))
+            out += [
+                Candidate(match.start(), match.end(), "LITERAL", 1.0, "literal")
+                for match in LITERAL.finditer(window)
+                if self.vault.collides(match.group())
+            ]
         for name in self.vault.surrogates:
             at = window.find(name)
             while at >= 0:
@@ -354,7 +370,9 @@ class RedactionStream:
         return "".join(out)
 
     def _begin_open(self, candidate: Candidate, rule: Rule, value: str) -> str:
-        """A value that goes on past what can be seen gets a placeholder of its own, or is masked without a readable end."""
+        """A value that goes on past what can be seen gets a placeholder of its own, or is masked without a readable
+        end.
+        """
         tail = regex.compile(f"(?:{candidate.open_end})*", regex.IGNORECASE)
         if rule.action in ("drop", "mask", "hash"):
             self._open = (tail, "", value)

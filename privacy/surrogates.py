@@ -1,4 +1,6 @@
-"""Stand-ins that look like the real thing: names of nobody, cards of a test range. Chosen by a key, so the same value gets the same one."""
+"""Stand-ins that look like the real thing: names of nobody, cards of a test range. Chosen by a key, so the same value
+gets the same one.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,15 @@ from .text import folded
 
 __all__ = ["card_surrogates", "name_surrogates"]
 
-_GIVEN = "Alex Jamie Robin Morgan Taylor Casey Jordan Riley Avery Quinn Rowan Sage Skyler Emery Finley Harper Kendall Logan Parker Reese".split()  # noqa: SIM905
+_GIVEN = (
+    "Alex", "Jamie", "Robin", "Morgan", "Taylor", "Casey", "Jordan", "Riley", "Avery", "Quinn", "Rowan", "Sage",
+    "Skyler",     "Emery", "Finley", "Harper", "Kendall", "Logan", "Parker", "Reese",
+)  # fmt: skip
 _FAMILY = (
-    "Abbott Barlow Carver Dalton Ellery Farrow Garland Harlow Ingram Jarvis Keating Lowell Marlow Norwood Osgood Prescott Quimby Radley Selwyn"
-    " Thorne Upton Vance Whitlock Yardley Ashby Bexley Colton Drayton Easton Fenwick"
-).split()  # noqa: SIM905
+    "Abbott", "Barlow", "Carver", "Dalton", "Ellery", "Farrow", "Garland", "Harlow", "Ingram", "Jarvis", "Keating",
+    "Lowell", "Marlow", "Norwood", "Osgood", "Prescott", "Quimby", "Radley", "Selwyn", "Thorne", "Upton", "Vance",
+    "Whitlock", "Yardley", "Ashby", "Bexley", "Colton", "Drayton", "Easton", "Fenwick",
+)  # fmt: skip
 _SURNAME = "赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨"
 _FIRST = "安柏承德恩帆光和景康朗明宁平清仁书天文希信言远泽"
 
@@ -51,7 +57,9 @@ def name_surrogates(key: bytes, value: str) -> Iterator[str]:
 
 
 def card_surrogates(key: bytes, value: str) -> Iterator[str]:
-    """Card numbers in the test range 4000 00, of the original's length and grouping where that has 13 to 19 digits, valid by Luhn."""
+    """Card numbers in the test range 4000 00, of the original's length and grouping where that has 13 to 19 digits,
+    valid by Luhn.
+    """
     number = digits(folded(value))
     length = len(number) if 13 <= len(number) <= 19 else 16
     for code in _numbers(key, number):

@@ -1,8 +1,11 @@
 """Text as the patterns see it: folded to plain characters, with an exact way back to the original.
 
-A *view* is a string derived from the input together with, for each of its characters, the half-open range of original code points it came
-from. Folding follows Unicode NFKC (UAX #15) and adds what hides values in practice: decimal digits of every script, invisible characters,
-odd spaces and dashes, and letters of other scripts that look like Latin ones (after the skeletons of UTS #39, one character to one).
+A *view* is a string derived from the input together with, for each of its characters, the half-open range of original
+code points it came
+from. Folding follows Unicode NFKC (UAX #15) and adds what hides values in practice: decimal digits of every script,
+invisible characters,
+odd spaces and dashes, and letters of other scripts that look like Latin ones (after the skeletons of UTS #39, one
+character to one).
 
 All offsets are Unicode code points.
 """
@@ -78,7 +81,7 @@ def _replacement(character: str) -> str:
 
 @cache
 def _tables() -> tuple[Codes, dict[int, str]]:
-    """One-to-one table over all code points, and the characters that become several. About 30 ms, made on first need."""
+    """One-to-one table over all code points, and the characters that become several. Made on first need (20 ms)."""
     table = np.arange(_SIZE, dtype=np.uint32)
     many: dict[int, str] = {}
     for low, high in _RANGES:
@@ -98,7 +101,8 @@ def _tables() -> tuple[Codes, dict[int, str]]:
         many.pop(ord(look), None)
     for code in (*_SPACES, *_DASHES, *_LINES, *_INVISIBLE):
         many.pop(code, None)
-    # A lone surrogate is a valid code point of a Python string and no valid UTF-8: patterns see a replacement character.
+    # A lone surrogate is a valid code point of a Python string and no valid UTF-8: patterns see a replacement
+    # character.
     table[0xD800:0xE000] = 0xFFFD
     return table, many
 

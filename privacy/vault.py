@@ -1,4 +1,4 @@
-"""What was taken out of a text, and the way back. Lives in memory, belongs to one redaction, shows nothing of itself."""
+"""What was taken out of a text, and the way back. Lives in memory, belongs to one redaction."""
 
 from __future__ import annotations
 

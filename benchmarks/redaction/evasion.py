@@ -10,10 +10,9 @@ import random
 import sys
 from collections import Counter
 
+from cloister.privacy import Policy, Redactor
 from transforms import TRANSFORMS, two_layers
 from values import carrier, values
-
-from cloister.privacy import Policy, Redactor
 
 _EVERYTHING = 'name = "everything"\ndefault = "replace"'
 

@@ -10,9 +10,8 @@ import random
 import sys
 from collections import Counter
 
-from transforms import ENCODINGS, FORMS
-
 from cloister.privacy import Policy, Redactor
+from transforms import ENCODINGS, FORMS
 
 #: Forms with {n:…} parts: d digit, h hexadecimal digit, U capital letter.
 ENGLISH = (
@@ -71,22 +70,22 @@ CHINESE = (
 )
 #: Chinese sentences without any name.
 NAME_FREE = (
-    "今天天气很好,适合出门散步。", "请在下午三点前提交报告。", "这家餐厅的服务态度非常好。", "系统升级后运行速度明显提高。", "我们需要重新讨论一下方案。",
-    "高铁票已经卖完了,只能坐飞机。", "这本书讲述了一个感人的故事。", "请大家保持安静,会议马上开始。", "孩子们在操场上开心地玩耍。", "公司计划明年扩大生产规模。",
-    "金融市场近期波动较大。", "他们正在研究新的治疗方法。", "周末我打算去爬山。", "请把文件发到公共邮箱。", "这个项目的预算已经批准。",
-    "江南的春天总是让人流连忘返。", "学校将于九月一日开学。", "请注意保管好随身物品。", "用户可以在设置中修改密码。", "客户反馈产品质量有所提升。",
-    "联系客服可以查询物流信息。", "负责人将在会后回答问题。", "医生建议多喝水多休息。", "老师布置了很多作业。", "车主应定期检查轮胎。",
-    "申请人需要提供相关材料。", "通知全体员工明天放假。", "感谢大家一直以来的支持。", "帮我订一张去上海的机票。", "告诉他们会议改到下午了。",
+    "今天天气很好,适合出门散步。", "请在下午三点前提交报告。", "这家餐厅的服务态度非常好。", "系统升级后运行速度明显提高。", "我们需要重新讨论一下方案。",  # noqa: E501
+    "高铁票已经卖完了,只能坐飞机。", "这本书讲述了一个感人的故事。", "请大家保持安静,会议马上开始。", "孩子们在操场上开心地玩耍。", "公司计划明年扩大生产规模。",  # noqa: E501
+    "金融市场近期波动较大。", "他们正在研究新的治疗方法。", "周末我打算去爬山。", "请把文件发到公共邮箱。", "这个项目的预算已经批准。",  # noqa: E501
+    "江南的春天总是让人流连忘返。", "学校将于九月一日开学。", "请注意保管好随身物品。", "用户可以在设置中修改密码。", "客户反馈产品质量有所提升。",  # noqa: E501
+    "联系客服可以查询物流信息。", "负责人将在会后回答问题。", "医生建议多喝水多休息。", "老师布置了很多作业。", "车主应定期检查轮胎。",  # noqa: E501
+    "申请人需要提供相关材料。", "通知全体员工明天放假。", "感谢大家一直以来的支持。", "帮我订一张去上海的机票。", "告诉他们会议改到下午了。",  # noqa: E501
     "万一下雨就改期举行。", "任何人不得入内。", "方便的话请回个电话。", "平时多锻炼身体。", "成功需要坚持不懈的努力。",
     "时间不早了,该回家了。", "黄金价格再创新高。", "白云机场今天大雾。", "安全生产责任重大。", "路上注意安全。",
     "文明出行从我做起。", "石油价格下跌了百分之三。", "常用药品请放在阴凉处。", "严格遵守操作规程。", "项目进展顺利。",
-    "温度过高会影响设备运行。", "武汉的热干面很有名。", "苏州园林举世闻名。", "程序运行时出现错误。", "付款成功后不支持退款。",
-    "华为发布了新款手机。", "应用商店里可以下载。", "康复训练需要循序渐进。", "包裹将在三天内送达。", "连接网络后自动更新。",
+    "温度过高会影响设备运行。", "武汉的热干面很有名。", "苏州园林举世闻名。", "程序运行时出现错误。", "付款成功后不支持退款。",  # noqa: E501
+    "华为发布了新款手机。", "应用商店里可以下载。", "康复训练需要循序渐进。", "包裹将在三天内送达。", "连接网络后自动更新。",  # noqa: E501
     "夏天的夜晚很凉爽。", "余额不足请及时充值。", "牛奶要放进冰箱。", "熊猫是国家一级保护动物。", "游客请在此排队。",
     "说明书上写得很清楚。", "我是新来的实习生。", "他是一名优秀的工程师。", "她叫了一份外卖。", "本人同意上述条款。",
     "同学们请安静,上课了。", "朋友推荐了这部电影。", "经理正在开会。", "司机师傅请靠边停车。", "记者采访了当地居民。",
     "家属请在外面等候。", "患者需要空腹抽血。", "乘客请系好安全带。", "会员可享受九折优惠。", "请核对信息后再付款。",
-    "那个红色的杯子是谁的?", "找到问题的根源很重要。", "确认收货后五天内可评价。", "邀请函已经发出。", "作者在书中提出了新观点。",
+    "那个红色的杯子是谁的?", "找到问题的根源很重要。", "确认收货后五天内可评价。", "邀请函已经发出。", "作者在书中提出了新观点。",  # noqa: E501
 )  # fmt: skip
 
 
@@ -99,7 +98,9 @@ def fill(r: random.Random, form: str) -> str:
             out.append(r.choice("0123456789"))
         elif character == "h" and not any(c.isalpha() and c not in "dh" for c in near if c.isascii()):
             out.append(r.choice("0123456789abcdef"))
-        elif character == "U" and (form[index + 1 : index + 2] in ("U", "-", "d") or form[index - 1 : index] in ("U", "d")):
+        elif character == "U" and (
+            form[index + 1 : index + 2] in ("U", "-", "d") or form[index - 1 : index] in ("U", "d")
+        ):
             out.append(r.choice("ABCDEFGHKMNPRSTUVWX"))
         else:
             out.append(character)
@@ -119,7 +120,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10, help="texts of each form")
     parser.add_argument("--verbose", action="store_true", help="print what is found")
     options = parser.parse_args()
-    redactor = Redactor(Policy.parse('name = "structured"\ndefault = "replace"\n[category]\nperson = "keep"\norganization = "keep"'), tagger=None)
+    redactor = Redactor(
+        Policy.parse('name = "structured"\ndefault = "replace"\n[category]\nperson = "keep"\norganization = "keep"'),
+        tagger=None,
+    )
     texts = suite(options.count)
     forms = {"plain": lambda v: v} | FORMS | ENCODINGS
     alarms: Counter[str] = Counter()

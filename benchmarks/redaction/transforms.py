@@ -79,9 +79,25 @@ MAIL: dict[str, Transform] = {
     "[at]": lambda v: v.replace("@", "[at]"),
     "at dot": lambda v: re.sub(r"^[a-z]+\.", "", v).replace("@", " at ").replace(".", " dot "),
 }
-CASES: dict[str, Transform] = {"mixed case": lambda v: "".join(c.upper() if i % 2 else c.lower() for i, c in enumerate(v))}
+CASES: dict[str, Transform] = {
+    "mixed case": lambda v: "".join(c.upper() if i % 2 else c.lower() for i, c in enumerate(v))
+}
 #: Entities whose letters may change their case without changing the value.
-ANY_CASE = frozenset({"EMAIL_ADDRESS", "IBAN_CODE", "MAC_ADDRESS", "IP_ADDRESS", "UK_NINO", "CN_SOCIAL_CREDIT_CODE", "CN_PASSPORT", "VEHICLE_ID", "HK_ID_CARD", "TW_NATIONAL_ID", "URL"})
+ANY_CASE = frozenset(
+    {
+        "EMAIL_ADDRESS",
+        "IBAN_CODE",
+        "MAC_ADDRESS",
+        "IP_ADDRESS",
+        "UK_NINO",
+        "CN_SOCIAL_CREDIT_CODE",
+        "CN_PASSPORT",
+        "VEHICLE_ID",
+        "HK_ID_CARD",
+        "TW_NATIONAL_ID",
+        "URL",
+    }
+)
 _NUMBERS = frozenset({"card", "iban", "ssn", "itin", "phone_us", "phone_cn", "resident", "imei", "nhs", "aba"})
 
 
@@ -104,5 +120,3 @@ def two_layers(r: random.Random, value: str) -> tuple[str, str]:
     """A value under two encodings, drawn at random, and their names."""
     inner, outer = r.choice(sorted(ENCODINGS)), r.choice(sorted(ENCODINGS))
     return ENCODINGS[outer](ENCODINGS[inner](value)), f"{inner} in {outer}"
-
-

@@ -1,4 +1,4 @@
-"""Made-up values of every structured entity, valid by their check digits, from a seed. Nothing here belongs to anyone."""
+"""Made-up values of every structured entity, valid by their check digits, from a seed. They belong to nobody."""
 
 from __future__ import annotations
 
@@ -14,8 +14,33 @@ from stdnum.iso7064 import mod_11_2
 __all__ = ["CARRIERS", "GENERATORS", "carrier", "values"]
 
 Maker = Callable[[random.Random], str]
-_CARDS = (("4", 16), ("51", 16), ("55", 16), ("2221", 16), ("2700", 16), ("34", 15), ("37", 15), ("6011", 16), ("65", 16), ("3530", 16), ("6225", 16), ("6217", 19), ("36", 14))
-_BBAN = {"DE": "n18", "FR": "n10a11n2", "ES": "n20", "NL": "u4n10", "GB": "u4n14", "BE": "n12", "AT": "n16", "PT": "n21", "CH": "n17", "PL": "n24"}
+_CARDS = (
+    ("4", 16),
+    ("51", 16),
+    ("55", 16),
+    ("2221", 16),
+    ("2700", 16),
+    ("34", 15),
+    ("37", 15),
+    ("6011", 16),
+    ("65", 16),
+    ("3530", 16),
+    ("6225", 16),
+    ("6217", 19),
+    ("36", 14),
+)
+_BBAN = {
+    "DE": "n18",
+    "FR": "n10a11n2",
+    "ES": "n20",
+    "NL": "u4n10",
+    "GB": "u4n14",
+    "BE": "n12",
+    "AT": "n16",
+    "PT": "n21",
+    "CH": "n17",
+    "PL": "n24",
+}
 
 
 def _n(r: random.Random, count: int) -> str:
@@ -59,7 +84,7 @@ def itin(r: random.Random) -> str:
 
 
 def email(r: random.Random) -> str:
-    return f"{_u(r, r.randint(3, 8), string.ascii_lowercase)}.{_u(r, 5, string.ascii_lowercase)}{r.randint(1, 99)}@{_u(r, 7, string.ascii_lowercase)}.{r.choice(['com', 'org', 'net', 'co.uk', 'de', 'cn'])}"
+    return f"{_u(r, r.randint(3, 8), string.ascii_lowercase)}.{_u(r, 5, string.ascii_lowercase)}{r.randint(1, 99)}@{_u(r, 7, string.ascii_lowercase)}.{r.choice(['com', 'org', 'net', 'co.uk', 'de', 'cn'])}"  # noqa: E501
 
 
 def phone_us(r: random.Random) -> str:
@@ -67,7 +92,14 @@ def phone_us(r: random.Random) -> str:
 
 
 def phone_world(r: random.Random) -> str:
-    return r.choice([f"+44 20 7{_n(r, 3)} {_n(r, 4)}", f"+49 30 {r.randint(2, 9)}{_n(r, 7)}", f"+33 1 4{_n(r, 1)} {_n(r, 2)} {_n(r, 2)} {_n(r, 2)}", f"+61 4{_n(r, 2)} {_n(r, 3)} {_n(r, 3)}"])
+    return r.choice(
+        [
+            f"+44 20 7{_n(r, 3)} {_n(r, 4)}",
+            f"+49 30 {r.randint(2, 9)}{_n(r, 7)}",
+            f"+33 1 4{_n(r, 1)} {_n(r, 2)} {_n(r, 2)} {_n(r, 2)}",
+            f"+61 4{_n(r, 2)} {_n(r, 3)} {_n(r, 3)}",
+        ]
+    )
 
 
 def phone_cn(r: random.Random) -> str:
@@ -87,7 +119,7 @@ def mac(r: random.Random) -> str:
 
 
 def resident(r: random.Random) -> str:
-    body = f"{r.choice(['110105', '310101', '440305', '510104', '330106'])}{r.randint(1950, 2005)}{r.randint(1, 12):02d}{r.randint(1, 28):02d}{_n(r, 3)}"
+    body = f"{r.choice(['110105', '310101', '440305', '510104', '330106'])}{r.randint(1950, 2005)}{r.randint(1, 12):02d}{r.randint(1, 28):02d}{_n(r, 3)}"  # noqa: E501
     return body + mod_11_2.calc_check_digit(body)
 
 
@@ -97,7 +129,11 @@ def uscc(r: random.Random) -> str:
 
 
 def plate(r: random.Random) -> str:
-    return r.choice("京沪粤浙苏川鲁湘") + r.choice("ABCDEFGH") + r.choice([f"{_n(r, 2)}{_u(r, 1, 'ABCDEFGH')}{_n(r, 2)}", _n(r, 5), f"D{_n(r, 5)}"])
+    return (
+        r.choice("京沪粤浙苏川鲁湘")
+        + r.choice("ABCDEFGH")
+        + r.choice([f"{_n(r, 2)}{_u(r, 1, 'ABCDEFGH')}{_n(r, 2)}", _n(r, 5), f"D{_n(r, 5)}"])
+    )
 
 
 def hkid(r: random.Random) -> str:
@@ -166,7 +202,13 @@ def ethereum(r: random.Random) -> str:
 
 
 def secret(r: random.Random) -> str:
-    return r.choice(["ghp_" + _u(r, 36, string.ascii_letters + string.digits), "AKIA" + _u(r, 16, string.ascii_uppercase + "234567"), "glpat-" + _u(r, 20, string.ascii_letters + string.digits)])
+    return r.choice(
+        [
+            "ghp_" + _u(r, 36, string.ascii_letters + string.digits),
+            "AKIA" + _u(r, 16, string.ascii_uppercase + "234567"),
+            "glpat-" + _u(r, 20, string.ascii_letters + string.digits),
+        ]
+    )
 
 
 def dob(r: random.Random) -> str:

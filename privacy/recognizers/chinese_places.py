@@ -107,7 +107,7 @@ RECOGNIZERS = (
         after="",
         score=0.65,
         languages=("zh",),
-        example="四川省凉山州喜德县光明镇阿吼村二组",
+        example="住址:四川省凉山州喜德县光明镇阿吼村二组",
         source="GB/T 23705",
     ),
     Recognizer(
