@@ -33,7 +33,7 @@ def _library(name: str = "presidio_analyzer") -> Any:
 
 
 def predefined(names: Sequence[str]) -> tuple[Recognizer, ...]:
-    """Recognizers of Presidio by class name, for example `DeTaxIdRecognizer`, or by entity, for example `IT_FISCAL_CODE`.
+    """Recognizers of Presidio by class name (`ItFiscalCodeRecognizer`) or by entity (`IT_FISCAL_CODE`).
 
     Raises:
         MissingExtra: presidio-analyzer is not installed.

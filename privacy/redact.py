@@ -131,6 +131,15 @@ class Redactor:
         """Entities that its patterns look for."""
         return self._detector.entities
 
+    @property
+    def engine(self) -> str:
+        """Name of the engine that serves the prefilter now: `hyperscan`, `re2` or `regex`."""
+        return self._detector.scanner.prefilter.name
+
+    def quiet(self, text: str) -> bool:
+        """Whether the prefilter alone says that nothing is to be found in `text`: the fast way out for clean text."""
+        return self._detector.quiet(text)
+
     def _failed(self) -> None:
         with self._lock:
             self._failures += 1

@@ -116,13 +116,20 @@ def luhn(value: str) -> bool:
     return len(set(number)) > 1 and standard("luhn", number)
 
 
+@cache
+def _card_ranges(first: str) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
+    return tuple(item for item in _CARD_RANGES if item[0][0] <= first <= item[1][0])
+
+
 def card(value: str) -> bool:
     """A payment card: Luhn, and a length that its issuer range uses."""
     number = digits(value)
     length = len(number)
     return (
         12 <= length <= 19
-        and any(low <= number[: len(low)] <= high and length in lengths for low, high, lengths in _CARD_RANGES)
+        and any(
+            length in lengths and low <= number[: len(low)] <= high for low, high, lengths in _card_ranges(number[0])
+        )
         and luhn(number)
     )
 

@@ -35,7 +35,7 @@ def test_unknown_recognizers_are_refused() -> None:
 
 
 def test_a_recognizer_of_ones_own() -> None:
-    class Badge(presidio.PatternRecognizer):  # type: ignore[name-defined,misc]
+    class Badge(presidio.PatternRecognizer):  # type: ignore[misc]
         def validate_result(self, pattern_text: str) -> bool:
             return not pattern_text.endswith("0")
 
