@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["compiled", "entity_recognizer", "predefined"]
 
 
+# These ask tldextract, which fetches a list over the network; Cloister has recognizers of its own for them.
+_ONLINE = ("EmailRecognizer",)
+
+
 def _library(name: str = "presidio_analyzer") -> Any:
     try:
         return importlib.import_module(name)
@@ -43,6 +47,8 @@ def predefined(names: Sequence[str]) -> tuple[Recognizer, ...]:
     module = _library("presidio_analyzer.predefined_recognizers")
     made: dict[str, Any] = {}
     for name in dir(module):
+        if name in _ONLINE:
+            continue
         kind = getattr(module, name)
         if isinstance(kind, type) and issubclass(kind, library.PatternRecognizer) and hasattr(kind, "PATTERNS"):
             made[name] = kind

@@ -124,16 +124,11 @@ def _alternates(pattern: str) -> bool:
         plain = shorter
 
 
-def _found(finder: Any, text: str) -> Iterator[Any]:
-    """Every match, those that begin inside another one too."""
+def _search(finder: Any, text: str, position: int) -> Any:
+    """The first match at or after a position; only the engine that can be stopped is."""
     if isinstance(finder, re.Pattern):
-        search = finder.search
-        match = search(text)
-        while match is not None:
-            yield match
-            match = search(text, match.start() + 1)
-    else:
-        yield from finder.finditer(text, overlapped=True, timeout=TIMEOUT)
+        return finder.search(text, position)
+    return finder.search(text, position, timeout=TIMEOUT)
 
 
 class Scanner:
@@ -231,7 +226,10 @@ def _matches(rule: _Rule, view: View, words: Occurrences | None, query: _Query) 
     recognizer = rule.recognizer
     finder = rule.ready()
     validate = recognizer.validate
-    for match in _found(finder, text):
+    position = 0
+    while (match := _search(finder, text, position)) is not None:
+        # What is rejected may hide a value that begins inside it; what is accepted is done with.
+        position = match.start() + 1
         start, end = match.span("v") if rule.grouped else match.span()
         if end <= start:
             continue
@@ -266,4 +264,5 @@ def _matches(rule: _Rule, view: View, words: Occurrences | None, query: _Query) 
             low, high = view.original(start, end)
         elif end == len(text):
             open_end = CONTINUED
+        position = max(position, match.end())
         yield Candidate(low, high, recognizer.entity, score, recognizer.name, open_end, query.plain)

@@ -46,7 +46,8 @@ def resolve(candidates: Iterable[Candidate], text: str) -> list[Candidate]:
         for start, end in _free(chosen, candidate.start, candidate.end):
             whole = start == candidate.start and end == candidate.end
             if whole or sum(character.isalnum() for character in text[start:end]) >= _REST:
-                insort(chosen, (start, end, replace(candidate, start=start, end=end)), key=lambda item: item[:2])
+                kept = candidate if whole else replace(candidate, start=start, end=end)
+                insort(chosen, (start, end, kept), key=lambda item: item[:2])
     return [item[2] for item in chosen]
 
 

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of redaction with atheris: no exception, valid offsets, the original comes back, streams agree.
+"""Coverage-guided fuzzing with atheris: no exception, valid offsets, the original comes back, streams agree.
 
 Run: python benchmarks/redaction/fuzz.py [libFuzzer options]
 """

@@ -9,9 +9,13 @@ __all__ = ["presidio"]
 
 
 def presidio() -> Callable[[str], list[Any]]:
-    """Presidio's English pattern recognizers, one by one as its engine runs them, without a language model and without the network."""
-    from presidio_analyzer import PatternRecognizer, RecognizerRegistry
+    """Presidio's English pattern recognizers, one by one as its engine runs them; no language model, no network."""
+    import tldextract
+    from presidio_analyzer import NlpArtifacts, PatternRecognizer, RecognizerRegistry
 
+    # Presidio's e-mail recognizer would fetch a list of top-level domains; the one that tldextract carries serves.
+    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=())
+    none = NlpArtifacts(entities=[], tokens=[], tokens_indices=[], lemmas=[], nlp_engine=None, language="en")  # type: ignore[arg-type]
     registry = RecognizerRegistry(supported_languages=["en"])
     registry.load_predefined_recognizers(languages=["en"])
     chosen = [
@@ -19,6 +23,6 @@ def presidio() -> Callable[[str], list[Any]]:
     ]
 
     def analyze(text: str) -> list[Any]:
-        return [found for r in chosen for found in r.analyze(text, r.supported_entities, None) or []]
+        return [found for r in chosen for found in r.analyze(text, r.supported_entities, none) or []]
 
     return analyze

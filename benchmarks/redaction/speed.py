@@ -20,14 +20,15 @@ from peers import presidio
 
 CLEAN = ("The quick brown fox jumps over the lazy dog and then some more words follow here. " * 4)[:300]
 DENSE = (
-    "Anna can be reached at +1 415-555-0132 or anna.lima@example.org; her card 4539 5787 6362 1486 expires soon, SSN 460-89-9847,"
-    " IBAN DE89 3704 0044 0532 0130 00. Server 203.0.113.77, mac 3C:5A:B4:1F:09:E2. Passport C12345678, born 1984-07-19, lives at"
-    " 2450 Crown Street, Apt. 12. Key AKIAQYLPMN5HFIQR7XYA ok."
+    "Anna can be reached at +1 415-555-0132 or anna.lima@example.org; her card 4539 5787 6362 1486 expires soon,"
+    " SSN 460-89-9847, IBAN DE89 3704 0044 0532 0130 00. Server 203.0.113.77, mac 3C:5A:B4:1F:09:E2. Passport"
+    " C12345678, born 1984-07-19, lives at 2450 Crown Street, Apt. 12. Key AKIAQYLPMN5HFIQR7XYA ok."
 )
 CHINESE = "我们今天去公园散步,天气很好,孩子们都玩得开心。大家约好下周再来。"
 SHAPES = (
-    "a.", "1 ", "12-", "4111 ", "a@b.", "http://a", "%34", "&#52;", "\\u0034", "eyJ", "MTIz", "-----BEGIN PRIVATE KEY-----", "路1号", "王芳", "地址", "1.",
-    "+1", "(1", "\n", "1\n", "京A1", "token=abc1", "born ", "1.1.1.1 ", "4539578763621486 ", "bob@example.org ", "１", "\u200b",
+    "a.", "1 ", "12-", "4111 ", "a@b.", "http://a", "%34", "&#52;", "\\u0034", "eyJ", "MTIz", "-----BEGIN PRIVATE KEY-----", "路1号", "王芳", "地址",
+    "1.", "+1", "(1", "\n", "1\n", "京A1", "token=abc1", "born ", "1.1.1.1 ", "4539578763621486 ", "bob@example.org ",
+    "１", "\u200b",
 )  # fmt: skip
 
 

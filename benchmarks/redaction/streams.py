@@ -39,10 +39,10 @@ def main() -> None:
     bounds = redactor.policy.bounds
     sys.stdout.write(
         f"| added per chunk of 8 characters, median / p99 | {delays[len(delays) // 2] * 1e6:.1f} / {delays[len(delays) * 99 // 100] * 1e3:.2f} ms |\n"
-    )  # noqa: E501
+    )
     sys.stdout.write(
         f"| characters since the last output, median / p99 / most (bounds {bounds.segment} + {bounds.reach}) | {held[len(held) // 2]} / {held[len(held) * 99 // 100]} / {held[-1]} |\n"
-    )  # noqa: E501
+    )
     r = random.Random(2)  # noqa: S311 - reproducible, not secret
     different = 0
     for _ in range(options.cuttings):
