@@ -19,8 +19,8 @@ def table() -> str:
     lines = [
         "# Recognizers",
         "",
-        "Written by `docs/recognizers_table.py` from the code; `score` is without context, `in context` with a word for it",
-        "beside the value.",
+        "Written by `docs/recognizers_table.py` from the code. `score` is without context,",
+        "`in context` with a word for it beside the value.",
         "",
         "| entity | recognizer | languages | category | validation | score | in context | example | source |",
         "|---|---|---|---|---|---|---|---|---|",

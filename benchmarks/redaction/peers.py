@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +11,14 @@ __all__ = ["presidio"]
 
 def presidio() -> Callable[[str], list[Any]]:
     """Presidio's English pattern recognizers, one by one as its engine runs them; no language model, no network."""
-    import tldextract
-    from presidio_analyzer import NlpArtifacts, PatternRecognizer, RecognizerRegistry
+    from presidio_analyzer import PatternRecognizer, RecognizerRegistry
+    from presidio_analyzer.nlp_engine import NlpArtifacts
+
+    tldextract: Any = importlib.import_module("tldextract")
 
     # Presidio's e-mail recognizer would fetch a list of top-level domains; the one that tldextract carries serves.
     tldextract.extract = tldextract.TLDExtract(suffix_list_urls=())
-    none = NlpArtifacts(entities=[], tokens=[], tokens_indices=[], lemmas=[], nlp_engine=None, language="en")  # type: ignore[arg-type]
+    none = NlpArtifacts(entities=[], tokens=[], tokens_indices=[], lemmas=[], nlp_engine=None, language="en")
     registry = RecognizerRegistry(supported_languages=["en"])
     registry.load_predefined_recognizers(languages=["en"])
     chosen = [
