@@ -54,7 +54,7 @@ class Growing:
             StorageError
         ):  # a read-only home: this process has its database, the next compiles again
             _store(_path(self._gates), serialized)
-        self._serving = hyperscan_prefilter(serialized)
+        self._serving = hyperscan_prefilter(serialized, self._gates)
 
     def fired(self, text: str) -> list[int]:
         """See `Prefilter`."""
@@ -124,7 +124,7 @@ def _cached(gates: Sequence[Gate]) -> HyperscanPrefilter | None:
     if not body or hashlib.sha256(body).digest() != digest:
         return None
     try:
-        return hyperscan_prefilter(body)
+        return hyperscan_prefilter(body, gates)
     except library.HyperscanError:
         return None
 

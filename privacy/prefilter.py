@@ -10,6 +10,7 @@ one by one with `regex`.
 from __future__ import annotations
 
 import importlib
+import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -75,14 +76,15 @@ def _collect(number: int, _start: int, _end: int, _flags: int, found: list[int])
 
 
 class HyperscanPrefilter:
-    """All gates as one Hyperscan database."""
+    """All gates that Hyperscan takes as one database, the others one by one."""
 
     name = "hyperscan"
 
-    def __init__(self, database: Any) -> None:
+    def __init__(self, database: Any, rest: RegexPrefilter | None) -> None:
         self._scan = database.scan
         self._library = importlib.import_module("hyperscan")
         self._database = database
+        self._rest = rest
         self._local = threading.local()
 
     def fired(self, text: str) -> list[int]:
@@ -93,30 +95,46 @@ class HyperscanPrefilter:
             scratch = self._local.scratch = self._library.Scratch(self._database)
         found: list[int] = []
         self._scan(text.encode(), _collect, context=found, scratch=scratch)
-        return found
+        return found if self._rest is None else found + self._rest.fired(text)
 
 
 def compile_hyperscan(gates: Sequence[Gate]) -> bytes:
-    """Serialized database of all gates. Takes seconds."""
+    """Serialized database of all gates, after a line that numbers those Hyperscan does not take. Takes seconds."""
+    library = importlib.import_module("hyperscan")
+    rest: list[int] = []
+    try:
+        database = _database(gates, range(len(gates)))
+    except library.HyperscanError:
+        for index in range(len(gates)):
+            try:
+                _database(gates, [index])
+            except library.HyperscanError:
+                rest.append(index)
+        database = _database(gates, [index for index in range(len(gates)) if index not in rest])
+    return json.dumps(rest).encode() + b"\n" + bytes(library.dumpb(database))
+
+
+def _database(gates: Sequence[Gate], numbers: Sequence[int]) -> Any:
     library = importlib.import_module("hyperscan")
     common = library.HS_FLAG_UTF8 | library.HS_FLAG_SINGLEMATCH | library.HS_FLAG_DOTALL | library.HS_FLAG_MULTILINE
-    flags = [
-        common | (0 if gate.cased else library.HS_FLAG_CASELESS) | (library.HS_FLAG_PREFILTER if gate.loose else 0)
-        for gate in gates
-    ]
+    flags = []
+    for index in numbers:
+        caseless = 0 if gates[index].cased else library.HS_FLAG_CASELESS
+        flags.append(common | caseless | (library.HS_FLAG_PREFILTER if gates[index].loose else 0))
     database = library.Database(mode=library.HS_MODE_BLOCK)
-    database.compile(
-        expressions=[_portable(gate.expression).encode() for gate in gates], ids=list(range(len(gates))), flags=flags
-    )
-    return bytes(library.dumpb(database))
+    expressions = [_portable(gates[index].expression).encode() for index in numbers]
+    database.compile(expressions=expressions, ids=list(numbers), flags=flags)
+    return database
 
 
-def hyperscan_prefilter(serialized: bytes) -> HyperscanPrefilter:
-    """Prefilter from what `compile_hyperscan` returned, on the same machine and library version."""
+def hyperscan_prefilter(serialized: bytes, gates: Sequence[Gate]) -> HyperscanPrefilter:
+    """Prefilter from what `compile_hyperscan` returned for the same gates, on the same machine and library version."""
     library = importlib.import_module("hyperscan")
-    database = library.loadb(serialized, library.HS_MODE_BLOCK)
+    line, _, body = serialized.partition(b"\n")
+    rest = json.loads(line)
+    database = library.loadb(body, library.HS_MODE_BLOCK)
     database.scratch = library.Scratch(database)
-    return HyperscanPrefilter(database)
+    return HyperscanPrefilter(database, RegexPrefilter(gates, rest) if rest else None)
 
 
 class Re2Prefilter:

@@ -12,13 +12,13 @@ __all__ = ["presidio"]
 def presidio() -> Callable[[str], list[Any]]:
     """Presidio's English pattern recognizers, one by one as its engine runs them; no language model, no network."""
     from presidio_analyzer import PatternRecognizer, RecognizerRegistry
-    from presidio_analyzer.nlp_engine import NlpArtifacts
 
+    nlp: Any = importlib.import_module("presidio_analyzer.nlp_engine")
     tldextract: Any = importlib.import_module("tldextract")
 
     # Presidio's e-mail recognizer would fetch a list of top-level domains; the one that tldextract carries serves.
     tldextract.extract = tldextract.TLDExtract(suffix_list_urls=())
-    none = NlpArtifacts(entities=[], tokens=[], tokens_indices=[], lemmas=[], nlp_engine=None, language="en")
+    none = nlp.NlpArtifacts(entities=[], tokens=[], tokens_indices=[], lemmas=[], nlp_engine=None, language="en")
     registry = RecognizerRegistry(supported_languages=["en"])
     registry.load_predefined_recognizers(languages=["en"])
     chosen = [

@@ -82,10 +82,6 @@ def main() -> None:
         text = (shape * length)[:length]
         return lambda: redactor.redact(text)
 
-    def repeated(shape: str, length: int) -> Callable[[], Any]:
-        text = (shape * length)[:length]
-        return lambda: redactor.redact(text)
-
     worst = sorted(((least(repeated(shape, 8192), 1, 2), shape) for shape in SHAPES), reverse=True)
     for seconds, shape in worst[:6]:
         more = least(repeated(shape, 262144), 1, 1)

@@ -39,7 +39,11 @@ def test_a_gate_opens_for_the_example(recognizer: Recognizer) -> None:
 
 def test_the_three_engines_agree(bench: dict[str, ModuleType]) -> None:
     gates = Scanner(ALL, RegexPrefilter).gates
-    engines: list[Any] = [RegexPrefilter(gates), re2_prefilter(gates), hyperscan_prefilter(compile_hyperscan(gates))]
+    engines: list[Any] = [
+        RegexPrefilter(gates),
+        re2_prefilter(gates),
+        hyperscan_prefilter(compile_hyperscan(gates), gates),
+    ]
     texts = [recognizer.example for recognizer in ALL]
     for index, (entity, name, value, english, chinese) in enumerate(bench["values"].values(1)):
         texts += [
@@ -58,6 +62,7 @@ def test_gates_that_no_automaton_takes_are_searched_one_by_one() -> None:
     gates = [Gate(r"(a)\1"), Gate("b"), Gate("C", cased=True)]
     assert sorted(re2_prefilter(gates).fired("aab c")) == [0, 1]
     assert sorted(RegexPrefilter(gates).fired("aab c")) == [0, 1]
+    assert sorted(hyperscan_prefilter(compile_hyperscan(gates), gates).fired("aab c")) == [0, 1]
 
 
 @pytest.mark.parametrize("layer", ["plain", "one layer", "two layers"])
