@@ -33,6 +33,10 @@ from .prefilter import (
 __all__ = ["Growing", "cache_folder", "default_engine", "prepare"]
 
 
+# Of the cached file: a SHA-256, then what `compile_hyperscan` returns. Another form gets another name.
+_FORMAT = "2"
+
+
 class Growing:
     """Serves with `regex` until the database that another thread compiles is there; the answers are the same."""
 
@@ -92,7 +96,7 @@ def cache_folder() -> Path:
 
 def _path(gates: Sequence[Gate]) -> Path:
     library = importlib.import_module("hyperscan")
-    parts = [library.__version__, str(library.Database().__class__.__module__), platform.machine(), _processor()]
+    parts = [_FORMAT, library.__version__, platform.machine(), _processor()]
     parts += [f"{gate.cased}{gate.loose}{gate.expression}" for gate in gates]
     return cache_folder() / f"patterns-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}.hsdb"
 
@@ -125,7 +129,7 @@ def _cached(gates: Sequence[Gate]) -> HyperscanPrefilter | None:
         return None
     try:
         return hyperscan_prefilter(body, gates)
-    except library.HyperscanError:
+    except (library.HyperscanError, ValueError):
         return None
 
 

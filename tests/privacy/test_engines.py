@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def test_until_it_is_compiled_regex_serves_with_the_same_answers(cache: Path) ->
     assert engines._cached(GATES) is not None
 
 
-@pytest.mark.parametrize("damage", ["byte", "empty", "folder", "file", "link"])
+@pytest.mark.parametrize("damage", ["byte", "empty", "foreign", "folder", "file", "link"])
 def test_a_cache_that_is_off_is_not_used(cache: Path, damage: str) -> None:
     path = engines.prepare(GATES)
     assert path is not None
@@ -47,6 +48,8 @@ def test_a_cache_that_is_off_is_not_used(cache: Path, damage: str) -> None:
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     elif damage == "empty":
         path.write_bytes(b"")
+    elif damage == "foreign":
+        path.write_bytes(hashlib.sha256(b"something else").digest() + b"something else")
     elif damage == "folder":
         cache.chmod(0o755)
     elif damage == "file":
