@@ -227,7 +227,7 @@ def _matches(rule: _Rule, view: View, words: Occurrences | None, query: _Query) 
     finder = rule.ready()
     validate = recognizer.validate
     position = 0
-    while (match := _search(finder, text, position)) is not None:
+    while position < len(text) and (match := _search(finder, text, position)) is not None:
         # What is rejected may hide a value that begins inside it; what is accepted is done with.
         position = match.start() + 1
         start, end = match.span("v") if rule.grouped else match.span()

@@ -23,7 +23,8 @@ def test_is_declared_well(recognizer: Recognizer) -> None:
     assert recognizer.category in CATEGORIES
     assert recognizer.source
     assert not recognizer.context or recognizer.context_score > recognizer.score
-    assert _expression(recognizer).groups >= 0
+    assert _expression(recognizer).search("") is None
+    assert _expression(recognizer).fullmatch("") is None
 
 
 def test_names_are_unique() -> None:
@@ -97,3 +98,11 @@ def test_lookalikes(bench: dict[str, ModuleType], everything: Redactor) -> None:
 def test_name_free_sentences(bench: dict[str, ModuleType], everything: Redactor) -> None:
     named = [text for text in bench["lookalikes"].NAME_FREE if "PERSON" in everything.redact(text, "zh").counts]
     assert not named
+
+
+def test_prose_with_all_kinds_of_values(everything: Redactor) -> None:
+    text = "高先生的手机是13812345678。请拨打热线400-820-8820咨询。客服QQ群12345678。今年30岁的他获得了第5名。"
+    counts = everything.redact(text, "zh").counts
+    assert counts["PERSON"] == 1
+    assert counts["PHONE_NUMBER"] >= 1
+    assert counts["CN_QQ"] == 1
