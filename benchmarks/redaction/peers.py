@@ -10,7 +10,7 @@ __all__ = ["presidio"]
 
 
 def presidio() -> Callable[[str], list[Any]]:
-    """Presidio's English pattern recognizers, one by one as its engine runs them; no language model, no network."""
+    """Presidio's English pattern recognizers, one by one, without its context step or a language model; no network."""
     from presidio_analyzer import PatternRecognizer, RecognizerRegistry
 
     nlp: Any = importlib.import_module("presidio_analyzer.nlp_engine")
