@@ -10,6 +10,7 @@ from .check import check
 from .export import export
 from .inspect import inspect
 from .predict import predict
+from .redact import redact
 
 app = typer.Typer(
     name="cloister",
@@ -36,7 +37,7 @@ def _root(
     """Private, fast inference for fine-tuned transformers."""
 
 
-for command in (export, inspect, check, predict):
+for command in (export, inspect, check, predict, redact):
     app.command()(command)
 
 

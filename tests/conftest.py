@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from cloister.runtime import Engine, load
@@ -12,6 +13,8 @@ from tests.support.models import save
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "true"
+
+Precision = Literal["int8", "fp32"]
 
 LABELS = {
     "text-classification": ["negative", "neutral", "positive"],
@@ -46,7 +49,7 @@ def make_bundle(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel)
 
     made: dict[str, Path] = {}
 
-    def make(family: str, task: str, precision: str = "int8", **config: object) -> Path:
+    def make(family: str, task: str, precision: Precision = "int8", **config: object) -> Path:
         key = repr((family, task, precision, sorted(config.items())))
         if key not in made:
             out = tmp_path_factory.mktemp("bundle") / family
@@ -62,7 +65,7 @@ def make_engine(make_bundle: MakeBundle) -> MakeEngine:
     """Engine of a tiny model's bundle; the same engine for the same arguments."""
     made: dict[str, Engine] = {}
 
-    def make(family: str, task: str, precision: str = "int8", **config: object) -> Engine:
+    def make(family: str, task: str, precision: Precision = "int8", **config: object) -> Engine:
         key = repr((family, task, precision, sorted(config.items())))
         if key not in made:
             made[key] = load(make_bundle(family, task, precision, **config))

@@ -96,7 +96,8 @@ def tokenizer(kind: str) -> PreTrainedTokenizerFast:
     names = (
         ["input_ids", "token_type_ids", "attention_mask"] if kind == "wordpiece" else ["input_ids", "attention_mask"]
     )
-    return PreTrainedTokenizerFast(
+    fast: Any = PreTrainedTokenizerFast
+    made_fast: PreTrainedTokenizerFast = fast(
         tokenizer_object=made,
         pad_token=pad,
         unk_token=unk,
@@ -106,6 +107,7 @@ def tokenizer(kind: str) -> PreTrainedTokenizerFast:
         model_input_names=names,
         model_max_length=80,
     )
+    return made_fast
 
 
 def save(folder: Path, family: str, task: str, *, labels: list[str] | None = None, **config: Any) -> Path:

@@ -1,0 +1,197 @@
+"""Text in, redaction out: the front door of the privacy layer."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import Counter
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Final
+
+from .. import InvalidInput
+from .engines import default_engine, prepare
+from .policy import Policy
+from .recognizers import recognizers
+from .recognizers.model import Recognizer
+from .scan import RedactionError, Scanner
+from .spans import Span
+from .stream import Detector, RedactionStream, Tagger
+from .vault import RestoreStream, Vault
+
+__all__ = ["DEFAULT_TAGGER", "Redaction", "Redactor"]
+
+_LANGUAGES = ("en", "zh", "auto")
+
+
+class _Default:
+    """Stands for the tagger that is installed, if one is."""
+
+    def __repr__(self) -> str:
+        return "DEFAULT_TAGGER"
+
+
+#: The tagger of the entry point group `cloister.taggers`; patterns only where none is installed.
+DEFAULT_TAGGER: Final = _Default()
+
+
+class Redaction:
+    """A redacted text with what was done, and the way back. Its `repr` shows neither.
+
+    Attributes:
+        text: the redacted text.
+        spans: what was replaced, in code points of the original, in order.
+    """
+
+    __slots__ = ("_original", "_vault", "spans", "text")
+
+    def __init__(self, text: str, spans: tuple[Span, ...], vault: Vault | None, original: str) -> None:
+        self.text = text
+        self.spans = spans
+        self._vault = vault
+        self._original = original
+
+    def __repr__(self) -> str:
+        return f"Redaction({len(self.spans)} spans)"
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of spans by entity."""
+        return dict(Counter(span.entity for span in self.spans))
+
+    def restore(self, text: str) -> str:
+        """Put the originals back into `text`, which may be anything that carries this redaction's placeholders or
+        surrogates.
+
+        Masked, hashed and dropped values stay as they are. Placeholders of other redactions, or made up, stay too.
+        """
+        return text if self._vault is None else self._vault.restore(text)
+
+    def restoring(self) -> RestoreStream:
+        """The same for a text that arrives in chunks."""
+        return (self._vault or Vault(Policy.load("identifiers"), {})).restoring()
+
+
+@lru_cache(maxsize=8)
+def _scanner(presidio: tuple[str, ...]) -> Scanner:
+    return Scanner(_recognizers(presidio), default_engine)
+
+
+_scanner_lock = threading.Lock()
+
+
+def _recognizers(presidio: tuple[str, ...]) -> tuple[Recognizer, ...]:
+    if not presidio:
+        return recognizers()
+    from .presidio import predefined
+
+    return recognizers() + predefined(presidio)
+
+
+class Redactor:
+    """Finds personal data and secrets and replaces them as a policy says. Immutable, safe to use from many threads.
+
+    Args:
+        policy: a `Policy`, the name of a preset, or the path of a TOML file.
+        tagger: a named-entity model (see `Tagger`), None for patterns only. By default the one that is installed;
+            where none is
+            installed that means patterns only.
+
+    Raises:
+        PolicyError: the policy is not valid or a key it names is not there.
+    """
+
+    def __init__(
+        self, policy: Policy | str | Path = "balanced", tagger: Tagger | _Default | None = DEFAULT_TAGGER
+    ) -> None:
+        self.policy = policy if isinstance(policy, Policy) else Policy.load(policy)
+        self._keys = {purpose: reference.read() for purpose, reference in self.policy.keys.items()}
+        self._keys.setdefault("surrogate", secrets.token_bytes(32))
+        with _scanner_lock:
+            scanner = _scanner(self.policy.presidio)
+        known = _recognizers(self.policy.presidio)
+        entities = frozenset(r.entity for r in known if self.policy.touches(r.entity))
+        self._detector = Detector(
+            self.policy, scanner, entities, _installed() if isinstance(tagger, _Default) else tagger
+        )
+        self._failures = 0
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Redactor(policy={self.policy.name!r})"
+
+    @property
+    def failures(self) -> int:
+        """How often a recognizer or the tagger failed, whether the text was refused or masked."""
+        return self._failures
+
+    @property
+    def entities(self) -> frozenset[str]:
+        """Entities that its patterns look for."""
+        return self._detector.entities
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that serves the prefilter now: `hyperscan`, `re2` or `regex`."""
+        return self._detector.scanner.prefilter.name
+
+    def quiet(self, text: str) -> bool:
+        """Whether the prefilter alone says that nothing is to be found in `text`: the fast way out for clean text."""
+        return self._detector.quiet(text)
+
+    def _failed(self) -> None:
+        with self._lock:
+            self._failures += 1
+
+    def redact(self, text: str, language: str = "auto") -> Redaction:
+        """Redact a whole text.
+
+        Args:
+            text: any string.
+            language: `en`, `zh`, or `auto` to decide by segment; it decides which recognizers and which rules of
+                the policy apply.
+
+        Raises:
+            InvalidInput: `text` is not a string or `language` is none of these.
+            RedactionError: a recognizer failed and the policy refuses.
+        """
+        _checked(text, language)
+        detector = self._detector
+        # What the stream would find out segment by segment: there is nothing in it.
+        if detector.tagger is None and "<" not in text and detector.quiet(text):
+            return Redaction(text, (), None, text)
+        stream = self.stream(language)
+        redacted = stream.feed(text) + stream.close()
+        return Redaction(redacted, stream.spans, stream.vault, text)
+
+    def stream(self, language: str = "auto") -> RedactionStream:
+        """A stream with a vault of its own; see `redact` for the language."""
+        _checked("", language)
+        return RedactionStream(self._detector, Vault(self.policy, self._keys), language, self._failed)
+
+    def prepare(self) -> Path | None:
+        """Compile the pattern database into the user's cache; its path, or None where no Hyperscan is installed."""
+        return prepare(self._detector.scanner.gates)
+
+
+def _checked(text: object, language: str) -> None:
+    if not isinstance(text, str):
+        raise InvalidInput("The text to redact is not a string.", hint="Pass str; decode bytes first.")
+    if language not in _LANGUAGES:
+        raise InvalidInput(f"Unknown language {language!r}.", hint=f"Use one of {', '.join(_LANGUAGES)}.")
+
+
+@lru_cache(maxsize=1)
+def _installed() -> Tagger | None:
+    """The default tagger, made once; None where no package provides one."""
+    for point in entry_points(group="cloister.taggers"):
+        try:
+            tagger: Tagger = point.load()()
+        except ImportError as error:
+            raise RedactionError(
+                f"The tagger {point.name!r} cannot be imported.",
+                hint="Install what it needs, or use patterns only (tagger=None).",
+            ) from error
+        return tagger
+    return None

@@ -1,0 +1,67 @@
+"""Spans that overlap, made into spans that do not. Pure functions over half-open ranges of code points."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from .scan import Candidate
+
+__all__ = ["Span", "resolve"]
+
+# What a loser still covers beyond the winners is kept when it carries at least so many letters or digits.
+_REST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What was done with one stretch of the original text.
+
+    Attributes:
+        start: first code point of the original.
+        end: one past the last.
+        entity: what was found there.
+        score: confidence, 0 to 1.
+        replacement: what stands in the output instead.
+    """
+
+    start: int
+    end: int
+    entity: str
+    score: float
+    replacement: str
+
+
+def resolve(candidates: Iterable[Candidate], text: str) -> list[Candidate]:
+    """Non-overlapping candidates in order of their start.
+
+    The higher score wins, then the longer, then the earlier. Nothing that any candidate covered comes back into the
+    open: what remains of a
+    loser beside the winners stays, as long as it is more than a few characters.
+    """
+    chosen: list[tuple[int, int, Candidate]] = []
+    order = sorted(candidates, key=lambda c: (-c.score, c.start - c.end, c.start, c.entity, c.recognizer))
+    for candidate in order:
+        for start, end in _free(chosen, candidate.start, candidate.end):
+            whole = start == candidate.start and end == candidate.end
+            if whole or sum(character.isalnum() for character in text[start:end]) >= _REST:
+                kept = candidate if whole else replace(candidate, start=start, end=end)
+                insort(chosen, (start, end, kept), key=lambda item: item[:2])
+    return [item[2] for item in chosen]
+
+
+def _free(chosen: list[tuple[int, int, Candidate]], start: int, end: int) -> list[tuple[int, int]]:
+    """The parts of [start, end) that no chosen range covers."""
+    free: list[tuple[int, int]] = []
+    index = max(0, bisect_left(chosen, start, key=lambda item: item[0]) - 1)
+    while index < len(chosen) and chosen[index][0] < end:
+        low, high, _ = chosen[index]
+        if high > start:
+            if low > start:
+                free.append((start, low))
+            start = max(start, high)
+        index += 1
+    if start < end:
+        free.append((start, end))
+    return free

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cloister import InvalidInput
+from cloister.privacy import Policy, PolicyError, RedactionError, Redactor, redact_json
+from cloister.privacy.policy import PRESETS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+TEXT = "Call 415-555-0132 or 212-555-0199, mail bob@example.org, card 4539 5787 6362 1486."
+
+
+def test_numbered_placeholders_and_restore(balanced: Redactor) -> None:
+    redaction = balanced.redact(TEXT)
+    assert redaction.text == "Call <PHONE_NUMBER_1> or <PHONE_NUMBER_2>, mail <EMAIL_ADDRESS_1>, card <CREDIT_CARD_1>."
+    assert redaction.restore("Dial <PHONE_NUMBER_2>!") == "Dial 212-555-0199!"
+    assert redaction.restore("<PHONE_NUMBER_3> <CREDIT_CARD_2>") == "<PHONE_NUMBER_3> <CREDIT_CARD_2>"
+    first = redaction.spans[0]
+    assert TEXT[first.start : first.end] == "415-555-0132"
+
+
+def test_numbers_in_the_input_are_skipped(balanced: Redactor) -> None:
+    text = "See <PHONE_NUMBER_1>; call 415-555-0132."
+    redaction = balanced.redact(text)
+    assert redaction.text == "See <PHONE_NUMBER_1>; call <PHONE_NUMBER_2>."
+    assert redaction.restore(redaction.text) == text
+
+
+def test_a_number_that_comes_too_late_is_a_value_itself(balanced: Redactor) -> None:
+    text = "call 415-555-0132. " + "Nothing to see in this sentence at all. " * 20 + "<PHONE_NUMBER_1>"
+    redaction = balanced.redact(text)
+    assert redaction.text.count("<PHONE_NUMBER_1>") == 1
+    assert redaction.restore(redaction.text) == text
+
+
+def test_forged_placeholders_restore_nothing_in_strict() -> None:
+    redaction = Redactor("strict", tagger=None).redact(TEXT)
+    forged = "<PHONE_NUMBER_1> <PHONE_NUMBER_0000000000000000>"
+    assert redaction.restore(forged) == forged
+    assert redaction.restore(redaction.text) == TEXT
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_load_and_name_themselves(name: str) -> None:
+    assert Policy.load(name).name == name
+    assert Redactor(name, tagger=None).redact("key AKIAQYLPMN5HFIQR7XYA").counts == {"SECRET": 1}
+
+
+def test_pci_masks_cards_to_four_digits() -> None:
+    assert Redactor("pci", tagger=None).redact("card 4539 5787 6362 1486").text == "card **** **** **** 1486"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'default = "burn"',
+        'colour = "red"',
+        "[entity.EMAIL_ADDRESS]\naction = 3",
+        '[entity.EMAIL_ADDRESS]\naction = "surrogate"',
+        '[entity.EMAIL_ADDRESS]\naction = "hash"',
+        '[keys]\nhash = "my secret"',
+        '[category]\ncontakt = "replace"',
+        "[stream]\nsegment = 1",
+        "threshold = 2",
+        '[allow]\npatterns = ["("]',
+        "not toml",
+    ],
+)
+def test_wrong_policies_are_refused(text: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        Policy.parse(text)
+    assert caught.value.hint
+    assert "my secret" not in str(caught.value)
+
+
+def test_digest_leaves_keys_out(tmp_path: Path) -> None:
+    body = '[entity.EMAIL_ADDRESS]\naction = "hash"\n[keys]\nhash = {{ file = "{}" }}\n'
+    one, two = Policy.parse(body.format(tmp_path / "a")), Policy.parse(body.format(tmp_path / "b"))
+    assert one.digest == two.digest
+    assert one.digest != Policy.load("balanced").digest
+
+
+def test_hash_is_keyed_and_stable(tmp_path: Path) -> None:
+    policy = tmp_path / "p.toml"
+    policy.write_text(f'[entity.EMAIL_ADDRESS]\naction = "hash"\n[keys]\nhash = {{ file = "{tmp_path / "k"}" }}\n')
+    with pytest.raises(PolicyError):
+        Redactor(policy, tagger=None)
+    (tmp_path / "k").write_bytes(b"0123456789abcdef")
+    one = Redactor(policy, tagger=None).redact("bob@example.org BOB@example.org")
+    first, second = one.text.split()
+    assert first == second
+    assert first.startswith("<EMAIL_ADDRESS_")
+    (tmp_path / "k").write_bytes(b"fedcba9876543210")
+    assert Redactor(policy, tagger=None).redact("bob@example.org").text != first
+
+
+SURROGATES = 'default = "keep"\n[entity.PERSON]\naction = "surrogate"\n[entity.CREDIT_CARD]\naction = "surrogate"\n[keys]\nsurrogate = { env = "TEST_SURROGATE_KEY" }'  # noqa: E501
+
+
+def test_surrogates(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cloister.privacy.recognizers.validate import luhn
+
+    monkeypatch.setenv("TEST_SURROGATE_KEY", "0123456789abcdef")
+    text = "联系人:周晓岚,银行卡 4539 5787 6362 1486。联系人:周晓岚。"
+    one = Redactor(Policy.parse(SURROGATES), tagger=None).redact(text)
+    two = Redactor(Policy.parse(SURROGATES), tagger=None).redact(text)
+    assert one.text == two.text
+    assert "周晓岚" not in one.text
+    assert one.spans[0].replacement == one.spans[2].replacement
+    card = one.spans[1].replacement
+    assert luhn(card)
+    assert card.startswith("4000 00")
+    assert one.restore(one.text) == text
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["联系人:周晓岚,", "4539578763621486 ", "Alex Abbott ", "钱安", "联系人:王芳。", "x ", "\n", "孙柏文"]
+        ),
+        max_size=25,
+    ).map("".join)
+)
+def test_surrogates_restore_unmodified_text(text: str) -> None:
+    policy = Policy.parse(SURROGATES.rsplit("[keys]", 1)[0])
+    redaction = Redactor(policy, tagger=None).redact(text)
+    assert redaction.restore(redaction.text) == text
+
+
+def test_allow_and_deny() -> None:
+    policy = Policy.parse(
+        '[category]\ncontact = "replace"\n[allow]\nvalues = ["Support@example.org"]\npatterns = [".*@example\\\\.com"]\n'  # noqa: E501
+        '[deny]\nPROJECT = ["Bluebird"]'
+    )
+    redaction = Redactor(policy, tagger=None).redact("support@example.org a@example.com b@example.net BLUEBIRD")
+    assert redaction.text == "support@example.org a@example.com <EMAIL_ADDRESS_1> <PROJECT_1>"
+
+
+def test_actions_by_language() -> None:
+    policy = Policy.parse('[entity.EMAIL_ADDRESS]\naction = "replace"\n[entity.EMAIL_ADDRESS.zh]\naction = "drop"')
+    redactor = Redactor(policy, tagger=None)
+    assert redactor.redact("bob@example.org", "en").text == "<EMAIL_ADDRESS_1>"
+    assert redactor.redact("bob@example.org", "zh").text == ""
+
+
+@dataclass
+class Tagged:
+    start: int
+    end: int
+    label: str
+    score: float
+
+
+def test_tagger_spans_are_merged_and_mapped() -> None:
+    def tagger(texts: list[str]) -> list[list[Tagged]]:
+        return [[Tagged(t.index("Ana"), t.index("Ana") + 3, "PER", 0.9)] if "Ana" in t else [] for t in texts]
+
+    redaction = Redactor("balanced", tagger=tagger).redact("I met Ana, 415-555-0132.")
+    assert redaction.text == "I met <PERSON_1>, <PHONE_NUMBER_1>."
+
+
+@pytest.mark.parametrize("mode", ["refuse", "mask"])
+def test_failures_close(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(texts: list[str]) -> list[list[Tagged]]:
+        raise RuntimeError(texts[0])
+
+    policy = Policy.parse(f'on_failure = "{mode}"\n[category]\ncontact = "replace"')
+    redactor = Redactor(policy, tagger=broken)
+    if mode == "refuse":
+        with pytest.raises(RedactionError) as caught:
+            redactor.redact("canary-81 bob@example.org")
+        assert "canary" not in str(caught.value)
+        assert caught.value.__cause__ is None
+    else:
+        assert redactor.redact("canary-81 bob@example.org").text == "<REDACTION_FAILED>"
+    assert redactor.failures == 1
+
+
+@pytest.mark.parametrize("error", [ValueError("canary"), TimeoutError()])
+def test_a_broken_recognizer_closes(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cloister.privacy import scan
+
+    def broken(*_: object) -> None:
+        raise error
+
+    redactor = Redactor("identifiers", tagger=None)
+    monkeypatch.setattr(scan, "_matches", broken)
+    with pytest.raises(RedactionError) as caught:
+        redactor.redact("bob@example.org")
+    assert "canary" not in str(caught.value)
+    assert redactor.failures == 1
+
+
+def test_vaults_do_not_mix(balanced: Redactor) -> None:
+    def one(number: int) -> bool:
+        text = f"call 415-555-{number:04d} or user{number}@example.org"
+        redaction = balanced.redact(text)
+        return (
+            redaction.restore("<PHONE_NUMBER_1> <EMAIL_ADDRESS_1>") == f"415-555-{number:04d} user{number}@example.org"
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(one, range(2000)))
+
+
+def test_nothing_shows_the_text(balanced: Redactor, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    redaction = balanced.redact(TEXT)
+    stream = balanced.stream()
+    stream.feed(TEXT)
+    shown = f"{redaction!r}{stream!r}{stream.vault!r}{balanced!r}{caplog.text}"
+    for canary in ("415-555", "bob@", "4539"):
+        assert canary not in shown
+
+
+def test_wrong_arguments(balanced: Redactor) -> None:
+    with pytest.raises(InvalidInput):
+        balanced.redact(b"bytes")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput):
+        balanced.redact("x", "fr")
+
+
+def test_json(balanced: Redactor) -> None:
+    document = {
+        "user": "bob@example.org",
+        "messages": [{"content": "call 415-555-0132", "n": 1}, {"content": ["a@b.org"]}],
+    }
+    out, done = redact_json(balanced, document, ["$.messages[*].content"])
+    assert out == {
+        "user": "bob@example.org",
+        "messages": [{"content": "call <PHONE_NUMBER_1>", "n": 1}, {"content": ["<EMAIL_ADDRESS_1>"]}],
+    }
+    assert len(done) == 2
+    everywhere, _ = redact_json(balanced, document, ["$..user", "$['messages'][0]"])
+    assert everywhere["user"] == "<EMAIL_ADDRESS_1>"
+    json.dumps(everywhere)
+    with pytest.raises(InvalidInput):
+        redact_json(balanced, document, ["messages"])
+
+
+def test_import_is_light() -> None:
+    code = "import sys, cloister.privacy; print([m for m in ('hyperscan', 'regex', 'phonenumbers', 'numpy', 'stdnum') if m in sys.modules])"  # noqa: E501
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
