@@ -92,7 +92,7 @@ def read(source: str, task: str | None = None) -> Source:
         "config_invalid",
         hint="only architectures that transformers itself implements can be exported",
     ):
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     chosen = _task(task, config, is_embedding=sentence.present)
     weights = _weight_files(folder)
     model = _model(folder, chosen, config)
@@ -264,6 +264,7 @@ def _model(folder: Path, task: Task, config: Any) -> PreTrainedModel:
                 dtype=torch.float32,
                 use_safetensors=True,
                 trust_remote_code=False,
+                local_files_only=True,
                 output_loading_info=True,
             )
     except SafetensorError as error:
@@ -320,7 +321,7 @@ def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
             code="tokenizer_missing",
         )
     with _as_export_error("the tokenizer cannot be loaded", "tokenizer_invalid"):
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     if not tokenizer.is_fast:
         raise ExportError(
             "the tokenizer has no fast form", hint="convert it with transformers first", code="tokenizer_unsupported"

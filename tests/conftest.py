@@ -6,13 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, which the imports below do
+
 import pytest
 from cloister.runtime import Engine, load
 
 from tests.support.models import save
-
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["TOKENIZERS_PARALLELISM"] = "true"
 
 Precision = Literal["int8", "fp32"]
 
