@@ -4,12 +4,12 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from cloister.runtime import Embedding, Engine
-from cloister.runtime.processor import available_threads
 from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 
 from benchmarks import workbench as wb
+from cloister.runtime import Embedding, Engine
+from cloister.runtime.processor import available_threads
 
 
 def vectors(engine: Engine, texts: list[str]) -> NDArray[np.float32]:

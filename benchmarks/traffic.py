@@ -1,9 +1,8 @@
 """How much faster is mixed traffic than with plain ONNX Runtime? 64 real texts, tokenization excluded and included."""
 
+from benchmarks import workbench as wb
 from cloister.runtime.packing import pad
 from cloister.runtime.processor import available_threads
-
-from benchmarks import workbench as wb
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
 """What does row-wise int8 cost where all lengths are equal and stock int8 has no padding to lose?"""
 
 import numpy as np
-from cloister.runtime.packing import Tokens, pad
-from cloister.runtime.processor import available_threads
 
 from benchmarks import workbench as wb
+from cloister.runtime.packing import Tokens, pad
+from cloister.runtime.processor import available_threads
 
 
 def main() -> None:

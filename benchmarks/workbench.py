@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from cloister.runtime import Engine, load
 from cloister.runtime.packing import Tokens, pad
 from cloister.runtime.processor import available_threads
 from cloister.runtime.session import onnxruntime
-from numpy.typing import NDArray
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".work"

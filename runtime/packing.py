@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 Ids = NDArray[np.int64]
 
-PADDING_BOUND = 2.0
-"""Largest `n * longest² / sum(length²)` of a group: how much attention padding it may hold. Measured best on mixed
-traffic: smaller bounds cut too many groups, larger ones waste attention on padding."""
+PADDING_BOUND = 1.5
+"""Largest `n * longest² / sum(length²)` of a group: how much attention padding it may hold. Smaller bounds cut
+too many groups, larger ones waste attention on padding; `benchmarks/bounds.py` measures it."""
 
 TOKEN_LIMIT = 4096
 """Most tokens in one group (a longer text runs alone): more only pushes activations out of the cache."""

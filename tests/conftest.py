@@ -9,8 +9,8 @@ from typing import Literal
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, which the imports below do
 
 import pytest
-from cloister.runtime import Engine, load
 
+from cloister.runtime import Engine, load
 from tests.support.models import save
 
 Precision = Literal["int8", "fp32"]

@@ -10,10 +10,11 @@ import random
 import sys
 from collections import Counter
 
-from cloister.privacy import Policy, Redactor
 from peers import presidio
 from transforms import TRANSFORMS, two_layers
 from values import carrier, values
+
+from cloister.privacy import Policy, Redactor
 
 #: Entities that Presidio's English patterns know under the same name.
 SHARED = frozenset(

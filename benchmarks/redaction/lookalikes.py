@@ -10,8 +10,9 @@ import random
 import sys
 from collections import Counter
 
-from cloister.privacy import Policy, Redactor
 from transforms import ENCODINGS, FORMS
+
+from cloister.privacy import Policy, Redactor
 
 #: Forms with {n:…} parts: d digit, h hexadecimal digit, U capital letter.
 ENGLISH = (

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from cloister.privacy import Policy, Redactor
 from peers import presidio
+
+from cloister.privacy import Policy, Redactor
 
 Found = list[tuple[int, int, str]]
 ENGLISH = {

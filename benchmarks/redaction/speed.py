@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cloister.privacy import Redactor
 from peers import presidio
+
+from cloister.privacy import Redactor
 
 CLEAN = ("The quick brown fox jumps over the lazy dog and then some more words follow here. " * 4)[:300]
 DENSE = (

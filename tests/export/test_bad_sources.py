@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cloister import CloisterError
-from cloister.export import export
 from safetensors.numpy import load_file, save_file
 
+from cloister import CloisterError
+from cloister.export import export
 from tests.conftest import MakeModel
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cloister.runtime import Answer, Classification, Embedding, Tagging, load
-from cloister.runtime.bundle import read
 from transformers import AutoTokenizer
 
+from cloister.runtime import Answer, Classification, Embedding, Tagging, load
+from cloister.runtime.bundle import read
 from tests.conftest import MakeBundle, MakeModel, Precision
 from tests.support.models import AUTO
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from cloister.export.quantize import Observed, choose, quantize_columns
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from cloister.export.quantize import Observed, choose, quantize_columns
 
 GELU = 0.17005
 

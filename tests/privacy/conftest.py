@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
 from cloister.privacy import Policy, Redactor
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from cloister.privacy import Policy
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

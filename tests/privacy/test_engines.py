@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from cloister import StorageError
 from cloister.privacy import engines
 from cloister.privacy.prefilter import Gate

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from cloister.privacy import Policy, PolicyError, Redactor
 from cloister.privacy.presidio import compiled, entity_recognizer
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import regex
+
 from cloister.privacy import Redactor
 from cloister.privacy.prefilter import Gate, RegexPrefilter, compile_hyperscan, hyperscan_prefilter, re2_prefilter
 from cloister.privacy.recognizers import CATEGORIES, Recognizer, recognizers

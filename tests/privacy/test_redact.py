@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from cloister import InvalidInput
 from cloister.privacy import Policy, PolicyError, RedactionError, Redactor, redact_json
 from cloister.privacy.policy import PRESETS
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 TEXT = "Call 415-555-0132 or 212-555-0199, mail bob@example.org, card 4539 5787 6362 1486."
 

@@ -4,9 +4,10 @@ import random
 from types import ModuleType
 
 import pytest
-from cloister.privacy import Policy, Redactor, Span
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from cloister.privacy import Policy, Redactor, Span
 
 KEY = (
     "-----BEGIN PRIVATE KEY-----\n"

@@ -4,10 +4,11 @@ import base64
 import urllib.parse
 
 import pytest
-from cloister.privacy.decode import GATES, decode
-from cloister.privacy.text import View, fold
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cloister.privacy.decode import GATES, decode
+from cloister.privacy.text import View, fold
 
 ALL = frozenset(GATES)
 

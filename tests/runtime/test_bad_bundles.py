@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from cloister import CloisterError
 from cloister.runtime import Options, load
 from cloister.runtime.bundle import read

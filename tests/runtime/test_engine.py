@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from transformers import AutoTokenizer
+
 from cloister import CloisterError, InputTooLong
 from cloister.runtime import Engine, Options, load
 from cloister.runtime.processor import cgroup_quota
-from transformers import AutoTokenizer
 
 MakeEngine = Callable[..., Engine]
 LONG = "Ada Lovelace 👩‍👩‍👧 met e\u0301lodie 李雷 in Paris, and said nothing. " * 12

@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from cloister.runtime import heads
 from cloister.runtime.encoder import pooled
 from cloister.runtime.packing import Tokens
 from cloister.runtime.tokens import Window, spans
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 def window(offsets: list[tuple[int, int]], words: list[int] | None = None, first: int = 0) -> Window:

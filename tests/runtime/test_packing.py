@@ -1,9 +1,10 @@
 """Groups and packs: every text once, bounds kept, nothing mixed up."""
 
 import numpy as np
-from cloister.runtime.packing import Tokens, groups, pack, pad
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cloister.runtime.packing import Tokens, groups, pack, pad
 
 LENGTHS = st.lists(st.integers(1, 600), min_size=1, max_size=80)
 

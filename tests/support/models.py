@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from cloister.export.texts import CALIBRATION
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     AutoConfig,
@@ -16,6 +15,8 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
+
+from cloister.export.texts import CALIBRATION
 
 AUTO: dict[str, Any] = {
     "feature-extraction": AutoModel,
