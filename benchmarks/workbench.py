@@ -2,10 +2,14 @@
 
 import importlib.util
 import json
+import logging
 import platform
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +92,26 @@ def plain(*, int8: bool, threads: int) -> Plain:
 
 
 def _plain_graph(*, int8: bool) -> Path:
+    WORK.mkdir(exist_ok=True)
+    path, quantized = WORK / "plain.onnx", WORK / "plain-int8.onnx"
+    if (quantized if int8 else path).exists():
+        return quantized if int8 else path
+    with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            _make_plain_graphs(path, quantized)
+        finally:
+            logging.disable(logging.NOTSET)
+    return quantized if int8 else path
+
+
+def _make_plain_graphs(path: Path, quantized: Path) -> None:
     import torch
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from transformers import AutoModel
     from transformers.exporters.exporter_onnx import OnnxConfig, OnnxExporter  # type: ignore[attr-defined]
 
-    WORK.mkdir(exist_ok=True)
-    path, quantized = WORK / "plain.onnx", WORK / "plain-int8.onnx"
     if not path.exists():
         ids = torch.arange(14).reshape(2, 7)
         inputs: dict[str, Any] = {
@@ -105,9 +122,7 @@ def _plain_graph(*, int8: bool) -> Path:
         model = AutoModel.from_pretrained(model_folder()).eval()
         exported = OnnxExporter().export(model, inputs, config=OnnxConfig(dynamic=True))  # type: ignore[no-untyped-call]
         OnnxExporter.save_program(exported.program, str(path))
-    if int8 and not quantized.exists():
-        quantize_dynamic(str(path), str(quantized), weight_type=QuantType.QInt8)
-    return quantized if int8 else path
+    quantize_dynamic(str(path), str(quantized), weight_type=QuantType.QInt8)
 
 
 def sorted_batches(tokens: Sequence[Tokens], size: int = 32) -> list[dict[str, NDArray[Any]]]:
