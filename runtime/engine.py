@@ -15,7 +15,7 @@ from .encoder import Encoder
 from .golden import Check, replay
 from .manifest import Manifest, Variant, is_per_token
 from .packing import Tokens
-from .processor import available_threads
+from .processor import available_threads, features
 from .results import Answer, Classification, Embedding, Prediction, Tagging
 from .session import Session, available_providers
 from .tokens import Input, TextTokenizer, Window, validated
@@ -210,6 +210,13 @@ def _select(variants: Sequence[Variant], options: Options) -> tuple[Variant, str
     if not wanted:
         names = ", ".join(v.name for v in variants)
         raise ProviderError("the bundle has no variant of that name", hint=f"it has: {names}")
+    present = features()
+    wanted = [v for v in wanted if present.issuperset(v.cpu_features)]
+    if not wanted:
+        raise ProviderError(
+            "this processor lacks features that the bundle's variants need",
+            hint="export the model with --precision fp32",
+        )
     providers = ["cuda", "cpu"] if options.provider == "auto" else [options.provider]
     usable = [p for p in providers if options.provider != "auto" or p in available_providers()]
     for provider in usable:

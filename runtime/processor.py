@@ -1,4 +1,4 @@
-"""How many threads this process may really use: affinity and container quota, not the host's core count."""
+"""What this process has of the processor: threads by affinity and container quota, and the processor's features."""
 
 import math
 import os
@@ -12,6 +12,16 @@ def available_threads() -> int:
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = cgroup_quota(_CGROUP)
     return max(1, affinity if quota is None else min(affinity, math.ceil(quota)))
+
+
+def features(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
+    """Processor features in Linux's names; empty where the system does not tell."""
+    try:
+        lines = cpuinfo.read_text().splitlines()
+    except OSError:
+        return frozenset()
+    flags = (line.partition(":")[2] for line in lines if line.partition(":")[0].strip() in ("flags", "Features"))
+    return frozenset(next(flags, "").split())
 
 
 def cgroup_quota(root: Path) -> float | None:

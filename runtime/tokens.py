@@ -63,11 +63,6 @@ class TextTokenizer:
         """Most tokens the model takes at once, special tokens included."""
         return self._settings.window
 
-    @property
-    def vocabulary_size(self) -> int:
-        """One more than the largest token id."""
-        return max(self.raw.get_vocab(with_added_tokens=True).values(), default=-1) + 1
-
     def encode(self, inputs: Sequence[Input], *, truncate: bool) -> tuple[list[Tokens], list[bool]]:
         """Token ids of each input, special tokens included, and whether it was cut to the window.
 

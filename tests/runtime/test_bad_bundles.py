@@ -88,6 +88,10 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "unknown task": (_set("task", value="telepathy"), "bundle_invalid"),
     "negative window": (_set("tokenizer", "window", value=-1), "bundle_invalid"),
     "no variant": (_set("components", 0, "variants", value=[]), "bundle_invalid"),
+    "processor without a needed feature": (
+        _set("components", 0, "variants", 0, "cpu_features", value=["no_such_feature"]),
+        "provider_unavailable",
+    ),
     "labels do not match the head": (_labels, "labels_mismatch"),
     **{
         f"file name {name!r}": (_renamed(name), "bundle_invalid")
