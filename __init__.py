@@ -8,14 +8,20 @@ __version__ = "0.1.0"
 __all__ = [
     "BundleError",
     "CloisterError",
+    "DeadlineExceeded",
     "DriftError",
     "ExportError",
     "InputTooLong",
     "InvalidInput",
     "MissingExtra",
+    "ModelFailed",
     "OutputExists",
+    "Overloaded",
     "ProviderError",
+    "ServingError",
     "StorageError",
+    "Unavailable",
+    "WorkerDied",
     "__version__",
 ]
 
@@ -82,6 +88,42 @@ class BundleError(CloisterError):
     """A bundle is damaged, incomplete, of an unknown format or not a bundle at all."""
 
     code = "bundle_invalid"
+
+
+class ServingError(CloisterError):
+    """A request was understood and could not be answered now."""
+
+    code = "serving_failed"
+
+
+class Overloaded(ServingError):
+    """The queue or a limit is full; trying again later helps."""
+
+    code = "overloaded"
+
+
+class DeadlineExceeded(ServingError):
+    """The request's deadline passed before its answer was there."""
+
+    code = "deadline_exceeded"
+
+
+class WorkerDied(ServingError):
+    """The worker that ran the request died; it is replaced."""
+
+    code = "worker_died"
+
+
+class ModelFailed(ServingError):
+    """The model raised an error while it ran this input alone."""
+
+    code = "model_failed"
+
+
+class Unavailable(ServingError):
+    """Shutting down, or not ready: no new work is taken."""
+
+    code = "unavailable"
 
 
 class ExportError(CloisterError):

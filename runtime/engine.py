@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import BundleError, InvalidInput, ProviderError
-from . import heads
 from .bundle import Bundle, read
 from .encoder import Encoder
 from .golden import Check, replay
 from .manifest import Manifest, Variant, is_per_token
 from .packing import Tokens
 from .processor import available_threads, features
-from .results import Answer, Classification, Embedding, Prediction, Tagging
+from .results import Prediction
 from .session import Session, available_providers
-from .tokens import Input, TextTokenizer, Window, validated
+from .tasks import Prepared, prepare
+from .tokens import TextTokenizer, validated
 
 Floats = NDArray[np.float32]
 
@@ -97,53 +97,15 @@ class Engine:
             InputTooLong: a text is over the window and `truncate` is off.
             InvalidInput: not a list of texts or pairs, or a text that is not valid Unicode.
         """
-        inputs = validated(texts)
-        if not inputs:
-            return []
-        match self.manifest.task:
-            case "text-classification":
-                return list(self._classify(inputs, truncate))
-            case "feature-extraction":
-                return list(self._embed(inputs, truncate))
-            case "token-classification":
-                return list(self._tag(inputs))
-            case "question-answering":
-                return list(self._answer(inputs, truncate))
+        prepared = self.prepare(texts, truncate=truncate)
+        return prepared.finish(self.forward(prepared.tokens))
 
-    def _classify(self, inputs: list[Input], truncate: bool) -> list[Classification]:
-        tokens, cut = self.tokenizer.encode(inputs, truncate=truncate)
-        problem = self.manifest.problem or "single_label"
-        return [
-            heads.classification(logits, self.manifest.labels, problem, truncated=t)
-            for logits, t in zip(self.forward(tokens), cut, strict=True)
-        ]
+    def prepare(self, texts: Sequence[str | tuple[str, str]], *, truncate: bool = False) -> Prepared:
+        """Tokenize texts and say how the outputs for them become predictions; raises as `predict` does.
 
-    def _embed(self, inputs: list[Input], truncate: bool) -> list[Embedding]:
-        tokens, cut = self.tokenizer.encode(inputs, truncate=truncate)
-        vectors = self.forward(tokens)
-        if self.manifest.normalized:
-            vectors = [heads.unit_length(vector) for vector in vectors]
-        return [Embedding(vector, t) for vector, t in zip(vectors, cut, strict=True)]
-
-    def _tag(self, inputs: list[Input]) -> list[Tagging]:
-        texts = [_single(item, index) for index, item in enumerate(inputs)]
-        windows = [self.tokenizer.windows(text, index) for index, text in enumerate(texts)]
-        return [
-            heads.tagging(text, parts, logits, self.manifest.labels)
-            for text, parts, logits in zip(texts, windows, self._forward_windows(windows), strict=True)
-        ]
-
-    def _answer(self, inputs: list[Input], truncate: bool) -> list[Answer]:
-        pairs = [_pair(item, index) for index, item in enumerate(inputs)]
-        windows = [self.tokenizer.pair_windows(*pair, i, truncate=truncate) for i, pair in enumerate(pairs)]
-        return [
-            heads.answer(context, parts, logits)
-            for (_, context), parts, logits in zip(pairs, windows, self._forward_windows(windows), strict=True)
-        ]
-
-    def _forward_windows(self, windows: list[list[Window]]) -> list[list[Floats]]:
-        flat = iter(self.forward([w.tokens for parts in windows for w in parts]))
-        return [[next(flat) for _ in parts] for parts in windows]
+        This is `predict` without the run, for a caller that runs the tokens elsewhere: the scheduler.
+        """
+        return prepare(self.manifest, self.tokenizer, texts, truncate=truncate)
 
     def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
         """Raw outputs of the graph for each text, in order: what golden data and benchmarks compare.
@@ -227,15 +189,3 @@ def _select(variants: Sequence[Variant], options: Options) -> tuple[Variant, str
     raise ProviderError(
         f"the bundle has no variant for {options.provider}", hint=f"it was made for: {', '.join(made_for)}"
     )
-
-
-def _single(item: Input, index: int) -> str:
-    if isinstance(item, str):
-        return item
-    raise InvalidInput(f"input {index} is a pair", hint="tagging reads single texts")
-
-
-def _pair(item: Input, index: int) -> tuple[str, str]:
-    if isinstance(item, tuple):
-        return item
-    raise InvalidInput(f"input {index} is a single text", hint="question answering reads pairs: (question, context)")

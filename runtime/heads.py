@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .manifest import Problem
-from .results import Answer, Classification, Entity, Tagging
+from .results import Answer, Classification, Embedding, Entity, Tagging
 from .tokens import Window, spans
 
 Floats = NDArray[np.float32]
@@ -32,6 +32,11 @@ def unit_length(vector: Floats) -> Floats:
     """
     length = np.sqrt(np.square(vector).sum())
     return np.asarray(vector / np.maximum(length, np.float32(1e-12)))
+
+
+def embedding(vector: Floats, truncated: bool, *, normalized: bool) -> Embedding:
+    """Shape: vector `[D]`."""
+    return Embedding(unit_length(vector) if normalized else vector, truncated)
 
 
 def classification(logits: Floats, labels: Sequence[str], problem: Problem, *, truncated: bool) -> Classification:

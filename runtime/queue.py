@@ -1,0 +1,185 @@
+"""What waits for a run: bounded by tokens, taken out by urgency, in batches of texts of about one length."""
+
+import heapq
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from .. import Overloaded
+from .cost import CostModel
+from .packing import PADDING_BOUND
+
+STRETCH = 3.0
+"""A text may wait about this many times its own run before others that came later go first. A short text passes a
+long one that came a little earlier; a long one is passed for a bounded time only."""
+
+
+class Sized(Protocol):
+    """An input whose length in tokens is known."""
+
+    def __len__(self) -> int: ...
+
+
+W = TypeVar("W", bound=Sized)
+
+
+@dataclass(eq=False)
+class Item(Generic[W]):
+    """One input on its way through the queue.
+
+    Attributes:
+        work: what the model runs.
+        owner: whose it is, for whoever put it in.
+        index: which of the owner's inputs.
+        urgency: when it should start, in seconds of the queue's clock: smaller goes first.
+        deadline: when nobody waits for it any more, in seconds of the same clock.
+        retried: whether it runs alone after a batch with it failed.
+        live: false once it was abandoned or taken.
+    """
+
+    work: W
+    owner: object
+    index: int
+    urgency: float
+    deadline: float
+    tokens: int
+    retried: bool = False
+    live: bool = field(default=True)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What fits.
+
+    Attributes:
+        batch_tokens: most tokens of a batch; a longer text runs alone.
+        queue_tokens: most tokens that wait.
+    """
+
+    batch_tokens: int
+    queue_tokens: int
+
+
+class WaitingItems(Generic[W]):
+    """Items in heaps by length. Not safe for threads by itself: the scheduler holds its lock around every call.
+
+    The lengths of one heap differ by at most the square root of the padding bound, so a batch from one heap always
+    packs within the bound.
+    """
+
+    def __init__(self, limits: Limits, cost: CostModel) -> None:
+        self.limits = limits
+        self.tokens = 0
+        self._cost = cost
+        self._heaps: dict[int, list[tuple[float, int, Item[W]]]] = {}
+        self._live: dict[int, int] = {}
+        self._count = itertools.count()
+
+    def __len__(self) -> int:
+        return sum(self._live.values())
+
+    def admit(self, tokens: int) -> None:
+        """Make sure that `tokens` more may wait.
+
+        Raises:
+            Overloaded: they do not fit. A request that is larger than the whole queue fits only when it is empty.
+        """
+        if self.tokens and self.tokens + tokens > self.limits.queue_tokens:
+            raise Overloaded("the queue is full", hint="try again later, or start more servers")
+
+    def put(self, item: Item[W]) -> None:
+        """Add an item."""
+        level = _level(item.tokens)
+        heapq.heappush(self._heaps.setdefault(level, []), (item.urgency, next(self._count), item))
+        self._live[level] = self._live.get(level, 0) + 1
+        self.tokens += item.tokens
+
+    def abandon(self, item: Item[W]) -> None:
+        """Forget an item that waits; nothing happens when it was taken already."""
+        if not item.live:
+            return
+        level = _level(item.tokens)
+        self._leave(item, level)
+        heap = self._heaps[level]
+        # What left stays in its heap until it reaches the top, unless it becomes the larger part of it.
+        if len(heap) > 2 * self._live[level] + 64:
+            self._heaps[level] = [entry for entry in heap if entry[2].live]
+            heapq.heapify(self._heaps[level])
+
+    def _leave(self, item: Item[W], level: int) -> None:
+        item.live = False
+        self._live[level] -= 1
+        self.tokens -= item.tokens
+
+    def _top(self, level: int) -> Item[W] | None:
+        heap = self._heaps.get(level)
+        while heap:
+            if heap[0][2].live:
+                return heap[0][2]
+            heapq.heappop(heap)
+        return None
+
+    def expired(self, now: float) -> Iterator[Item[W]]:
+        """Take out what stands at the head of a heap past its deadline."""
+        for level in list(self._heaps):
+            while (item := self._top(level)) is not None and item.deadline <= now:
+                self._leave(item, level)
+                yield item
+
+    def take(self, now: float) -> list[Item[W]]:
+        """Take out the next batch: the most urgent item, and others of about its length that still fit.
+
+        They fit while the batch stays under the token budget, keeps the padding bound, and should end before the
+        earliest deadline among them.
+        """
+        heads = [(item.urgency, level) for level in self._heaps if (item := self._top(level)) is not None]
+        if not heads:
+            return []
+        _, first = min(heads)
+        seed = self._pop(first)
+        batch = _Batch([seed], seed.tokens, seed.tokens**2, seed.tokens, seed.deadline)
+        if seed.retried:
+            return batch.items
+        for level in (first, first - 1, first + 1, first - 2):
+            while (item := self._top(level)) is not None and not item.retried and self._fits(batch, item, now):
+                batch.add(self._pop(level))
+        return batch.items
+
+    def _pop(self, level: int) -> Item[W]:
+        item = heapq.heappop(self._heaps[level])[2]
+        self._leave(item, level)
+        return item
+
+    def _fits(self, batch: "_Batch[W]", item: Item[W], now: float) -> bool:
+        tokens, squares = batch.tokens + item.tokens, batch.squares + item.tokens**2
+        longest = max(batch.longest, item.tokens)
+        return (
+            tokens <= self.limits.batch_tokens
+            and (len(batch.items) + 1) * longest**2 <= PADDING_BOUND * squares
+            and now + self._cost.predict(tokens, squares) <= min(batch.deadline, item.deadline)
+        )
+
+
+@dataclass
+class _Batch(Generic[W]):
+    items: list[Item[W]]
+    tokens: int
+    squares: int
+    longest: int
+    deadline: float
+
+    def add(self, item: Item[W]) -> None:
+        self.items.append(item)
+        self.tokens += item.tokens
+        self.squares += item.tokens**2
+        self.longest = max(self.longest, item.tokens)
+        self.deadline = min(self.deadline, item.deadline)
+
+
+_RATIO = math.log(math.sqrt(PADDING_BOUND))
+
+
+def _level(tokens: int) -> int:
+    return int(math.log(max(1, tokens)) / _RATIO)
