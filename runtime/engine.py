@@ -1,5 +1,6 @@
 """`load(bundle) -> Engine`, `Engine.predict(texts)`: tokens, groups, session, heads."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from .bundle import Bundle, read
 from .encoder import Encoder
 from .golden import Check, replay
 from .manifest import Manifest, Variant, is_per_token
+from .online import LazyOnline, Pending
 from .packing import Tokens
 from .processor import available_threads, features
 from .results import Prediction
@@ -66,6 +68,7 @@ class Engine:
             first_position=manifest.tokenizer.first_position,
             padding_id=manifest.tokenizer.padding_id,
         )
+        self._online = LazyOnline()
 
     def __repr__(self) -> str:
         return f"<Engine {self.manifest.task} {self.variant.name} on {self.provider}>"
@@ -99,6 +102,38 @@ class Engine:
         """
         prepared = self.prepare(texts, truncate=truncate)
         return prepared.finish(self.forward(prepared.tokens))
+
+    def submit(
+        self, texts: Sequence[str | tuple[str, str]], *, truncate: bool = False, timeout: float = math.inf
+    ) -> Pending:
+        """Queue texts to run together with those of other callers; wait with `.result()` or `await`.
+
+        Args:
+            texts, truncate: as for `predict`.
+            timeout: seconds until nobody waits for the answer any more.
+
+        Raises:
+            InputTooLong, InvalidInput: as `predict`.
+            Overloaded: too much waits already.
+            Unavailable: the engine was closed.
+        """
+        return self._online.get(self).submit(texts, truncate=truncate, timeout=timeout)
+
+    async def apredict(
+        self, text: str | tuple[str, str], *, truncate: bool = False, timeout: float = math.inf
+    ) -> Prediction:
+        """Answer one text from a coroutine; it joins the batches of everyone else who asks this engine.
+
+        Raises:
+            DeadlineExceeded: `timeout` seconds passed.
+            ModelFailed, WorkerDied, Overloaded, Unavailable: see `submit` and its `result`.
+            InputTooLong, InvalidInput: as `predict`.
+        """
+        return (await self.submit([text], truncate=truncate, timeout=timeout))[0]
+
+    def close(self) -> None:
+        """Finish what was submitted and take nothing more; `predict` still works."""
+        self._online.close()
 
     def prepare(self, texts: Sequence[str | tuple[str, str]], *, truncate: bool = False) -> Prepared:
         """Tokenize texts and say how the outputs for them become predictions; raises as `predict` does.

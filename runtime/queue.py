@@ -4,12 +4,13 @@ import heapq
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 from .. import Overloaded
 from .cost import CostModel
 from .packing import PADDING_BOUND
+from .tickets import Ticket
 
 STRETCH = 3.0
 """A text may wait about this many times its own run before others that came later go first. A short text passes a
@@ -25,28 +26,30 @@ class Sized(Protocol):
 W = TypeVar("W", bound=Sized)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Item(Generic[W]):
     """One input on its way through the queue.
 
     Attributes:
         work: what the model runs.
-        owner: whose it is, for whoever put it in.
-        index: which of the owner's inputs.
-        urgency: when it should start, in seconds of the queue's clock: smaller goes first.
-        deadline: when nobody waits for it any more, in seconds of the same clock.
-        retried: whether it runs alone after a batch with it failed.
+        owner: the request it belongs to.
+        index: which of the request's inputs.
+        urgency: when it should start, in seconds of `time.monotonic`: smaller goes first.
+        deadline: when nobody waits for it any more, on the same clock.
+        queued: when it came, on the same clock.
+        retried: whether it runs alone, after a batch with it failed.
         live: false once it was abandoned or taken.
     """
 
     work: W
-    owner: object
+    owner: Ticket[Any]
     index: int
     urgency: float
     deadline: float
     tokens: int
+    queued: float
     retried: bool = False
-    live: bool = field(default=True)
+    live: bool = True
 
 
 @dataclass(frozen=True)
@@ -128,12 +131,13 @@ class WaitingItems(Generic[W]):
                 self._leave(item, level)
                 yield item
 
-    def take(self, now: float) -> list[Item[W]]:
+    def take(self, now: float, share: int) -> list[Item[W]]:
         """Take out the next batch: the most urgent item, and others of about its length that still fit.
 
-        They fit while the batch stays under the token budget, keeps the padding bound, and should end before the
-        earliest deadline among them.
+        They fit while the batch stays under the token budget and under `share` tokens, keeps the padding bound, and
+        should end before the earliest deadline among them.
         """
+        budget = min(self.limits.batch_tokens, share)
         heads = [(item.urgency, level) for level in self._heaps if (item := self._top(level)) is not None]
         if not heads:
             return []
@@ -143,7 +147,7 @@ class WaitingItems(Generic[W]):
         if seed.retried:
             return batch.items
         for level in (first, first - 1, first + 1, first - 2):
-            while (item := self._top(level)) is not None and not item.retried and self._fits(batch, item, now):
+            while (item := self._top(level)) is not None and not item.retried and self._fits(batch, item, now, budget):
                 batch.add(self._pop(level))
         return batch.items
 
@@ -152,11 +156,11 @@ class WaitingItems(Generic[W]):
         self._leave(item, level)
         return item
 
-    def _fits(self, batch: "_Batch[W]", item: Item[W], now: float) -> bool:
+    def _fits(self, batch: "_Batch[W]", item: Item[W], now: float, budget: int) -> bool:
         tokens, squares = batch.tokens + item.tokens, batch.squares + item.tokens**2
         longest = max(batch.longest, item.tokens)
         return (
-            tokens <= self.limits.batch_tokens
+            tokens <= budget
             and (len(batch.items) + 1) * longest**2 <= PADDING_BOUND * squares
             and now + self._cost.predict(tokens, squares) <= min(batch.deadline, item.deadline)
         )
