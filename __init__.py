@@ -13,14 +13,23 @@ __all__ = [
     "ExportError",
     "InputTooLong",
     "InvalidInput",
+    "MethodNotAllowed",
     "MissingExtra",
     "ModelFailed",
+    "NotFound",
     "OutputExists",
     "Overloaded",
     "ProviderError",
+    "RequestError",
+    "RequestTimeout",
+    "RequestTooLarge",
     "ServingError",
+    "SettingsError",
     "StorageError",
+    "Unauthorized",
     "Unavailable",
+    "Unsupported",
+    "UnsupportedMediaType",
     "WorkerDied",
     "__version__",
 ]
@@ -124,6 +133,60 @@ class Unavailable(ServingError):
     """Shutting down, or not ready: no new work is taken."""
 
     code = "unavailable"
+
+
+class RequestError(CloisterError):
+    """An HTTP request that cannot be served as it is; its subclasses say why."""
+
+    code = "bad_request"
+
+
+class Unauthorized(RequestError):
+    """No key, or not one that is known or allowed here."""
+
+    code = "unauthorized"
+
+
+class NotFound(RequestError):
+    """No such route, model or bundle."""
+
+    code = "not_found"
+
+
+class MethodNotAllowed(RequestError):
+    """The route exists, for another method."""
+
+    code = "method_not_allowed"
+
+
+class RequestTimeout(RequestError):
+    """The client sent its request too slowly."""
+
+    code = "request_timeout"
+
+
+class RequestTooLarge(RequestError):
+    """The body, or the number of texts in it, is over the limit."""
+
+    code = "request_too_large"
+
+
+class UnsupportedMediaType(RequestError):
+    """The body is not in a format that the route reads."""
+
+    code = "unsupported_media_type"
+
+
+class Unsupported(RequestError):
+    """Understood, and not possible with this model or these settings."""
+
+    code = "unsupported"
+
+
+class SettingsError(CloisterError):
+    """A setting has a wrong type or value, is unknown, or contradicts another."""
+
+    code = "settings_invalid"
 
 
 class ExportError(CloisterError):

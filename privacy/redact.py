@@ -60,6 +60,34 @@ class Redaction:
         """Number of spans by entity."""
         return dict(Counter(span.entity for span in self.spans))
 
+    def original_span(self, start: int, end: int) -> tuple[int, int]:
+        """Where a span of `text` lies in the original; a span that touches a replacement covers its whole value.
+
+        Args:
+            start: first code point, in `text`.
+            end: one past the last, in `text`.
+
+        Raises:
+            InvalidInput: not `0 <= start <= end <= len(text)`.
+        """
+        if not 0 <= start <= end <= len(self.text):
+            raise InvalidInput("The span lies outside of the redacted text.", hint="Pass offsets of `text`.")
+        first, last = start, end
+        shift = 0  # of the original against the redacted text, left of the span looked at
+        for span in self.spans:
+            at = span.start - shift
+            after = at + len(span.replacement)
+            shift += span.end - span.start - len(span.replacement)
+            if start >= after:
+                first = start + shift
+            elif start >= at:
+                first = span.start
+            if end >= after:
+                last = end + shift
+            elif end > at:
+                last = span.end
+        return first, max(first, last)
+
     def restore(self, text: str) -> str:
         """Put the originals back into `text`, which may be anything that carries this redaction's placeholders or
         surrogates.

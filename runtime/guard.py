@@ -1,0 +1,136 @@
+"""What stands before and behind the model in every request: personal data out, results back in terms of the original.
+
+The service asks a `Guard` before anything else sees a text. When it raises, no text goes further.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ..privacy.redact import Redaction, Redactor
+from .results import Answer, Entity, Prediction, Tagging
+
+LANGUAGES = ("auto", "en", "zh")
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """A span of the original that was replaced; offsets in code points. No content but the replacement."""
+
+    start: int
+    end: int
+    entity: str
+    score: float
+    replacement: str
+
+
+class Guarded(Protocol):
+    """One text as the guard let it through."""
+
+    @property
+    def text(self) -> str:
+        """What goes on, and all that the model sees."""
+        ...
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many values of each entity were replaced."""
+        ...
+
+    @property
+    def spans(self) -> Sequence[Replaced]:
+        """What was replaced."""
+        ...
+
+    def original(self, start: int, end: int) -> tuple[int, int, str]:
+        """A span of `text` as start, end and text of the original."""
+        ...
+
+
+class Guard(Protocol):
+    """Lets texts through, changed where a policy says so. Safe to call from threads.
+
+    Attributes:
+        name: of its policy; shown at the start.
+        digest: of its policy; goes into audit records.
+    """
+
+    name: str
+    digest: str
+
+    def admit(self, text: str, language: str = "auto") -> Guarded:
+        """One text. Raises a `CloisterError` where it cannot be sure: then nothing goes on."""
+        ...
+
+
+@dataclass(frozen=True, repr=False)
+class _Unchanged:
+    text: str
+    counts: Mapping[str, int]
+    spans: Sequence[Replaced] = ()
+
+    def original(self, start: int, end: int) -> tuple[int, int, str]:
+        return start, end, self.text[start:end]
+
+
+class OpenGuard:
+    """Lets everything through as it is: `--policy off`."""
+
+    name = "off"
+    digest = ""
+
+    def admit(self, text: str, language: str = "auto") -> Guarded:
+        """The text itself."""
+        return _Unchanged(text, {})
+
+
+class PolicyGuard:
+    """Redacts by a policy.
+
+    Args:
+        redactor: from `cloister.privacy`.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self.name = redactor.policy.name
+        self.digest = redactor.policy.digest
+        self._redactor = redactor
+
+    def admit(self, text: str, language: str = "auto") -> Guarded:
+        """The redacted text; raises `RedactionError` where a recognizer failed and the policy refuses."""
+        if self._redactor.quiet(text) and "<" not in text:
+            return _Unchanged(text, {})
+        return _Redacted(text, self._redactor.redact(text, language))
+
+
+class _Redacted:
+    def __init__(self, original: str, redaction: Redaction) -> None:
+        self.text = redaction.text
+        self.counts = redaction.counts
+        self._original = original
+        self._redaction = redaction
+
+    @property
+    def spans(self) -> Sequence[Replaced]:
+        return [Replaced(s.start, s.end, s.entity, s.score, s.replacement) for s in self._redaction.spans]
+
+    def original(self, start: int, end: int) -> tuple[int, int, str]:
+        first, last = self._redaction.original_span(start, end)
+        return first, last, self._original[first:last]
+
+
+def in_original(prediction: Prediction, guarded: Sequence[Guarded]) -> Prediction:
+    """A prediction over a guarded text, or pair of them, in terms of the original."""
+    match prediction:
+        case Tagging():
+            return replace(prediction, entities=tuple(_entity(e, guarded[0]) for e in prediction.entities))
+        case Answer():
+            start, end, text = guarded[-1].original(prediction.start, prediction.end)
+            return replace(prediction, start=start, end=end, answer=text)
+        case _:
+            return prediction
+
+
+def _entity(entity: Entity, guarded: Guarded) -> Entity:
+    start, end, text = guarded.original(entity.start, entity.end)
+    return replace(entity, start=start, end=end, text=text)

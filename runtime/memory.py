@@ -1,0 +1,70 @@
+"""Memory of this process, and admission by it."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+from .. import Overloaded, SettingsError
+
+_STATM = Path("/proc/self/statm")
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_REFRESH_SECONDS = 0.05
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory now; 0 where the system does not tell."""
+    try:
+        return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as `800M`, `4GiB` or `1.5g`.
+
+    Raises:
+        SettingsError: not a size.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text.strip().lower())
+    if found is None:
+        raise SettingsError("a size cannot be read", hint="write it like 800M or 4GiB")
+    return int(float(found.group(1)) * _UNITS[found.group(2)])
+
+
+class MemoryLimit:
+    """Refuses new work while the process holds more than its limit.
+
+    What was admitted always runs; so the limit should leave room for the batches that run at once.
+
+    Args:
+        limit: bytes; None for none.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self.limit = limit
+        self._seen = 0
+        self._at = -1.0
+
+    def admit(self) -> None:
+        """Raises Overloaded while the process is over its limit."""
+        if self.limit is None:
+            return
+        now = time.monotonic()
+        if now - self._at > _REFRESH_SECONDS:
+            self._seen, self._at = resident(), now
+        if self._seen > self.limit:
+            raise Overloaded(
+                "the process is at its memory limit",
+                hint="try again later, or raise --memory-limit",
+                code="memory_limit",
+            )
+
+    def require(self, more: int) -> None:
+        """Raises Overloaded when `more` bytes would not fit: before a model is loaded."""
+        if self.limit is not None and resident() + more > self.limit:
+            raise Overloaded(
+                "the model does not fit under the memory limit",
+                hint="unload another one first, or raise --memory-limit",
+                code="memory_limit",
+            )

@@ -1,0 +1,223 @@
+"""One request, in order: redact, predict, put back into terms of the original, audit. No answer leaves before that.
+
+The order of the steps is the promise: nothing but the guard sees a text as it came, and an answer exists outside of
+this file only after its audit record is on disk.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from .. import CloisterError, ServingError, Unavailable, Unsupported
+from .guard import Guard, Guarded, in_original
+from .memory import MemoryLimit
+from .models import Model, Models
+from .online import Pending
+from .results import Prediction
+from .tokens import Input, validated
+from .trail import Audit, Trail
+
+INLINE_CHARACTERS = 4096
+"""Texts up to this are redacted and tokenized on the event loop, where that costs less than the way to a thread."""
+
+_log = logging.getLogger("cloister.service")
+
+
+@dataclass(frozen=True, repr=False)
+class Question:
+    """What a route asks of a model.
+
+    Attributes:
+        model: its name.
+        texts: texts or pairs, as they came.
+        tasks: those the route can show; others are refused.
+        truncate: as for `Engine.predict`.
+        timeout: seconds until nobody waits any more.
+    """
+
+    model: str
+    texts: Sequence[object]
+    tasks: Sequence[str]
+    truncate: bool
+    timeout: float
+
+
+@dataclass(frozen=True, repr=False)
+class Answered:
+    """Predictions of one request, in terms of the texts as given."""
+
+    model: Model
+    predictions: list[Prediction]
+
+
+@dataclass(frozen=True, repr=False)
+class Recorded:
+    """The bytes of an answer, and its index in the audit log (-1 without one)."""
+
+    body: bytes
+    index: int
+
+
+class Service:
+    """What the routes ask. Lives on one event loop; the work itself is done in threads.
+
+    Args:
+        models: what answers.
+        guard: sees every text first.
+        audit: keeps a record of every request.
+        status_of: the HTTP status of an error, for the audit record.
+        memory: admission by memory.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        guard: Guard,
+        audit: Audit,
+        status_of: Callable[[CloisterError], int],
+        memory: MemoryLimit,
+    ) -> None:
+        self.models = models
+        self.guard = guard
+        self.audit = audit
+        self._status_of = status_of
+        self._memory = memory
+
+    async def predict(self, trail: Trail, question: Question) -> Answered:
+        """Answer texts or pairs with a model; the trail gets model, entities, tokens and the time of each stage.
+
+        Raises:
+            NotFound: no such model.
+            Unsupported: the model has another task.
+            InputTooLong, InvalidInput, Overloaded, DeadlineExceeded, ModelFailed, WorkerDied, Unavailable,
+            RedactionError: what their names say.
+        """
+        self.resolve(trail, question)
+        self._memory.admit()
+        inputs = validated(question.texts)
+        large = sum(map(_characters, inputs)) > INLINE_CHARACTERS
+        with trail.stage("redact"):
+            guarded = await self._admit(trail, inputs, large=large)
+        safe: list[Input] = [parts[0].text if len(parts) == 1 else (parts[0].text, parts[1].text) for parts in guarded]
+        with trail.stage("tokenize"):
+            model, pending = await self._submit(trail, question, safe, large=large)
+        trail.input_tokens += pending.tokens
+        with trail.stage("run"):
+            outputs = await pending.ticket
+        with trail.stage("finish"):
+            predictions = await asyncio.to_thread(pending.finish, outputs) if large else pending.finish(outputs)
+            return Answered(model, [in_original(p, parts) for p, parts in zip(predictions, guarded, strict=True)])
+
+    def resolve(self, trail: Trail, question: Question) -> Model:
+        """The model of a question, if it can answer it. Raises NotFound, Unsupported."""
+        trail.model = question.model
+        model = self.models.get(question.model)
+        trail.model_digest = model.engine.digest
+        if model.engine.task not in question.tasks:
+            raise Unsupported(
+                f"the model's task is {model.engine.task}, this route is for {' and '.join(question.tasks)}",
+                hint="GET /v1/models shows the task of each model",
+                code="unsupported_task",
+            )
+        return model
+
+    async def redact(self, trail: Trail, texts: Sequence[str], language: str) -> list[Guarded]:
+        """Redact texts without asking a model. Raises RedactionError, and InvalidInput for a lone surrogate."""
+        validated(texts)
+        with trail.stage("redact"):
+            admitted = await asyncio.to_thread(lambda: [self.guard.admit(text, language) for text in texts])
+        trail.entities.update(_counts([(one,) for one in admitted]))
+        return admitted
+
+    async def _admit(self, trail: Trail, inputs: list[Input], *, large: bool) -> list[tuple[Guarded, ...]]:
+        def admit() -> list[tuple[Guarded, ...]]:
+            return [
+                tuple(self.guard.admit(part) for part in ((item,) if isinstance(item, str) else item))
+                for item in inputs
+            ]
+
+        guarded = await asyncio.to_thread(admit) if large else admit()
+        trail.entities.update(_counts(guarded))
+        return guarded
+
+    async def _submit(
+        self, trail: Trail, question: Question, texts: list[Input], *, large: bool
+    ) -> tuple[Model, Pending]:
+        """Queue texts. Where the model was swapped on the way, the one that is there now takes them."""
+        timeout = question.timeout - trail.seconds
+        for last in (False, True):
+            model = self.resolve(trail, question)
+
+            def submit(model: Model = model) -> Pending:
+                return model.online.submit(texts, truncate=question.truncate, timeout=timeout)
+
+            try:
+                return model, await asyncio.to_thread(submit) if large else submit()
+            except Unavailable:
+                if last:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def recorded(
+        self,
+        trail: Trail,
+        request: bytes,
+        work: Callable[[], Awaitable[bytes]],
+        error_body: Callable[[CloisterError], bytes],
+    ) -> Recorded:
+        """Do the work of a request and audit it, whether it succeeds, fails or is left.
+
+        Args:
+            trail: becomes the record.
+            request: bytes of the body; the record keeps a keyed digest.
+            work: gives the bytes of the answer.
+            error_body: the bytes of an error's answer.
+
+        Raises:
+            CloisterError: the audit failed. Nothing that `work` gave may leave then.
+        """
+        try:
+            body = await work()
+        except asyncio.CancelledError:
+            trail.decision, trail.status, trail.code = "abandoned", 499, "client_left"
+            await asyncio.shield(self.audit.finished(trail, request, b""))
+            raise
+        except CloisterError as error:
+            trail.fail(error, self._status_of(error))
+            body = error_body(error)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not leave unaudited, nor with a traceback
+            failure = internal_error(trail, error)
+            trail.fail(failure, self._status_of(failure))
+            body = error_body(failure)
+        with trail.stage("audit"):
+            return Recorded(body, await self.audit.finished(trail, request, body))
+
+
+def internal_error(trail: Trail, error: Exception) -> ServingError:
+    """What a caller is told of a fault of ours; the log gets the kind and place of it, never its message."""
+    where, back = "", error.__traceback__
+    while back is not None:
+        where, back = f"{back.tb_frame.f_code.co_qualname}:{back.tb_lineno}", back.tb_next
+    _log.error(
+        "internal error",
+        extra={"fields": {"request_id": trail.request_id, "error": type(error).__name__, "where": where}},
+    )
+    return ServingError(
+        "the service failed on this request",
+        hint="report the request id of the response; the log names the place",
+        code="internal_error",
+    )
+
+
+def _characters(item: Input) -> int:
+    return len(item) if isinstance(item, str) else len(item[0]) + len(item[1])
+
+
+def _counts(guarded: Sequence[Sequence[Guarded]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for parts in guarded:
+        for part in parts:
+            total.update(part.counts)
+    return total

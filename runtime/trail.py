@@ -1,0 +1,111 @@
+"""What is known of one request while it goes through the service: for its audit record, its metrics and its trace."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from .. import CloisterError
+
+Decision = Literal["allowed", "refused", "failed", "abandoned"]
+
+
+@dataclass(repr=False)
+class Trail:
+    """No content: names, counts and times. One per request; used by one coroutine at a time.
+
+    Attributes:
+        request_id: as in the `X-Request-Id` header.
+        route: the route's template, as in the documentation.
+        client: name of the API key, or the address where there are none; the audit log keeps a keyed hash.
+        model, model_digest: which bundle answered, as far as it was known.
+        entities: how many values of each entity were redacted.
+        input_tokens, output_tokens: tokens read and written by the model.
+        stages: seconds spent in each stage.
+    """
+
+    request_id: str
+    route: str
+    client: str | None = None
+    started: float = field(default_factory=time.perf_counter)
+    time: float = field(default_factory=time.time)
+    model: str | None = None
+    model_digest: str | None = None
+    entities: Counter[str] = field(default_factory=Counter)
+    input_tokens: int = 0
+    output_tokens: int = 0
+    stages: dict[str, float] = field(default_factory=dict)
+    decision: Decision = "allowed"
+    status: int = 200
+    code: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Trail {self.request_id} {self.route}>"
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of a block to a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stages[name] = self.stages.get(name, 0.0) + time.perf_counter() - started
+
+    @property
+    def seconds(self) -> float:
+        """Since the request came."""
+        return time.perf_counter() - self.started
+
+    def fail(self, error: CloisterError, status: int) -> None:
+        """The request ends with an error."""
+        self.status = status
+        self.code = error.code
+        self.decision = "refused" if status < 500 else "failed"
+
+
+class Audit(Protocol):
+    """Keeps a record of requests. When it raises, no answer leaves.
+
+    Attributes:
+        enabled: whether records are kept at all.
+    """
+
+    enabled: bool
+
+    async def accepted(self, trail: Trail, request: bytes) -> int:
+        """A request whose answer comes in pieces begins; returns the record's index once it is durable."""
+        ...
+
+    async def finished(self, trail: Trail, request: bytes, answer: bytes) -> int:
+        """A request is answered, or failed, or was left; returns the record's index once it is durable."""
+        ...
+
+    def refused(self, code: str) -> None:
+        """A request was refused before it named a model: counted for the summary record."""
+        ...
+
+    def close(self) -> None:
+        """Write what is outstanding."""
+        ...
+
+
+class NoAudit:
+    """Keeps nothing: a service without `--audit`."""
+
+    enabled = False
+
+    async def accepted(self, trail: Trail, request: bytes) -> int:
+        """Nothing."""
+        return -1
+
+    async def finished(self, trail: Trail, request: bytes, answer: bytes) -> int:
+        """Nothing."""
+        return -1
+
+    def refused(self, code: str) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
