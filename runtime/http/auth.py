@@ -81,6 +81,8 @@ def read_keys(file: Path | None, variable: str) -> Keys:
     plain = os.environ.get(variable)
     if plain is not None:
         if len(plain) < _LEAST:
-            raise SettingsError(f"{variable} is shorter than {_LEAST} characters", hint="openssl rand -hex 32 makes one")
+            raise SettingsError(
+                f"{variable} is shorter than {_LEAST} characters", hint="openssl rand -hex 32 makes one"
+            )
         hashes.setdefault("default", hashlib.sha256(plain.encode()).digest())
     return Keys(hashes)

@@ -4,7 +4,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -76,7 +76,8 @@ class Route:
 
     Attributes:
         handler: gets the parsed body (None where there is none) and the request.
-        body: type of the body; `bytes` for a handler that parses it itself.
+        body: type of the body.
+        raw_body: the handler parses it itself.
         answer: type of the answer's body, or a content type.
         access: who may use it.
         audited: whether each request leaves a record.
@@ -90,6 +91,7 @@ class Route:
     summary: str
     answer: type[msgspec.Struct] | str
     body: type[msgspec.Struct] | None = None
+    raw_body: bool = False
     access: Literal["open", "key", "admin"] = "key"
     audited: bool = False
     admitted: bool = True
@@ -125,7 +127,6 @@ class State:
     """What changes while the service runs."""
 
     draining: bool = False
-    under_way: set[str] = field(default_factory=set)
 
 
 class Gate:
