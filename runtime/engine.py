@@ -83,6 +83,11 @@ class Engine:
         """The model's labels, in the order of its outputs."""
         return tuple(self.manifest.labels)
 
+    @property
+    def width(self) -> int | None:
+        """Size of the graph's output per row: labels or dimensions; None where the graph leaves it open."""
+        return self.encoder.session.width()
+
     def predict(self, texts: Sequence[str | tuple[str, str]], *, truncate: bool = False) -> list[Prediction]:
         """Answer texts, in order.
 

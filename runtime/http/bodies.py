@@ -1,6 +1,7 @@
 """What clients send and get: one type per body. OpenAPI and validation both come from here."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -438,3 +439,13 @@ _encoder = msgspec.json.Encoder()
 def encode(body: msgspec.Struct) -> bytes:
     """The JSON of an answer."""
     return _encoder.encode(body)
+
+
+def encode_list(items: Sequence[msgspec.Struct]) -> bytes:
+    """The JSON of a list of objects."""
+    return _encoder.encode(items)
+
+
+def encode_any(value: Any) -> bytes:
+    """The JSON of plain Python values."""
+    return _encoder.encode(value)
