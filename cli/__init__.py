@@ -11,6 +11,7 @@ from .export import export
 from .inspect import inspect
 from .predict import predict
 from .redact import redact
+from .serve import serve
 
 app = typer.Typer(
     name="cloister",
@@ -37,7 +38,7 @@ def _root(
     """Private, fast inference for fine-tuned transformers."""
 
 
-for command in (export, inspect, check, predict, redact):
+for command in (export, inspect, check, predict, redact, serve):
     app.command()(command)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,12 +28,13 @@ from .errors import error_body, status_of
 from .limits import RequestLimits
 from .telemetry import Telemetry
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 JSON = b"application/json"
+ANY_METHOD = "*"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _TIMEOUT = re.compile(rb"[0-9]{1,9}")
 _LINGER_BYTES = 1 << 30
@@ -146,7 +147,7 @@ class Gate:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
         request_id = given.decode() if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-        route = self._routes.get(scope["method"])
+        route = self._routes.get(scope["method"], self._routes.get(ANY_METHOD))
         client = scope.get("client")
         trail = Trail(request_id, route.path if route else "-", client[0] if client else "-")
         answer = _Answer(send, trail, close=self._state.draining)
@@ -169,7 +170,7 @@ class Gate:
         self._check_host(headers)
         trail.client = self._client(route, headers, trail.client)
         if not route.admitted:
-            incoming = Incoming(scope["path_params"], headers, b"", trail, self._doors.timeout)
+            incoming = Incoming(scope.get("path_params", {}), headers, b"", trail, self._doors.timeout)
             await answer.send(await route.handler(None, incoming))
             return
         if self._state.draining:
@@ -177,7 +178,7 @@ class Gate:
         with self._doors.limits.admit(trail.client):
             timeout = self._timeout(headers)
             raw = await self._body(headers, receive)
-            incoming = Incoming(scope["path_params"], headers, raw, trail, timeout)
+            incoming = Incoming(scope.get("path_params", {}), headers, raw, trail, timeout)
             body = _parsed(route, incoming)
             watch = asyncio.ensure_future(_leave_with(receive, asyncio.current_task()))
             try:
@@ -266,7 +267,7 @@ class Gate:
             parts.append(message.get("body", b""))
         return b"".join(parts)
 
-    async def _part(self, receive: Receive, seconds: float | None = None) -> dict[str, Any]:
+    async def _part(self, receive: Receive, seconds: float | None = None) -> MutableMapping[str, Any]:
         try:
             async with asyncio.timeout(self._doors.body_seconds if seconds is None else max(0.0, seconds)):
                 message = await receive()

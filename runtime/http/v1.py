@@ -210,7 +210,7 @@ def _relevance(predictions: Sequence[Prediction]) -> list[float]:
     """Cosine with the query's embedding, or the one output of a model of pairs."""
     if isinstance(predictions[0], Embedding):
         query, *documents = [cast(Embedding, p).vector.astype(np.float64) for p in predictions]
-        return [float(query @ d / max(np.linalg.norm(query) * np.linalg.norm(d), 1e-12)) for d in documents]
+        return [float(query @ d) / max(float(np.linalg.norm(query) * np.linalg.norm(d)), 1e-12) for d in documents]
     found = [cast(Classification, p) for p in predictions]
     if any(len(p.scores) != 1 for p in found):
         raise Unsupported(

@@ -262,6 +262,7 @@ def _tensors(predictions: Sequence[Prediction]) -> dict[str, tuple[list[Any], li
     count = len(predictions)
     columns: dict[str, list[Any]] = {}
     for prediction in predictions:
+        fields: dict[str, list[Any]]
         match prediction:
             case Classification():
                 fields = {"label": [prediction.label], "score": [prediction.score]}
