@@ -10,6 +10,7 @@ from starlette.routing import Route as Path_
 from starlette.routing import Router
 
 from ... import NotFound, SettingsError
+from ...privacy.redact import Redactor
 from ..engine import Engine, Options, load
 from ..guard import Guard, OpenGuard, PolicyGuard
 from ..manifest import is_plain

@@ -45,10 +45,10 @@ class Upper:
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    made = []
+    made: list[Scheduler[str, str]] = []
 
     def scheduler(model: Upper, *, batch: int = 100, queue: int = 1000, workers: int = 1, **more: object) -> object:
-        made.append(Scheduler(model, workers=workers, limits=Limits(batch, queue), **more))  # type: ignore[arg-type, var-annotated]
+        made.append(Scheduler(model, workers=workers, limits=Limits(batch, queue), **more))  # type: ignore[arg-type]
         return made[-1]
 
     yield scheduler  # type: ignore[misc]
@@ -252,9 +252,13 @@ def test_threads_and_coroutines_share_one_queue(make: Make) -> None:
         return [list(x) for x in await asyncio.gather(*(_awaited(scheduler, [t]) for t in texts))]
 
     with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(lambda t=t: list(scheduler.submit([t]).result())) for t in texts]
+        asked = [pool.submit(_asked, scheduler, t) for t in texts]
         assert asyncio.run(ask()) == [[t.upper()] for t in texts]
         assert [f.result() for f in asked] == [[t.upper()] for t in texts]
+
+
+def _asked(scheduler: "Scheduler[str, str]", text: str) -> list[str]:
+    return list(scheduler.submit([text]).result())
 
 
 async def _awaited(scheduler: "Scheduler[str, str]", texts: list[str]) -> Sequence[str]:
@@ -312,7 +316,7 @@ def test_close_finishes_what_was_accepted_and_takes_nothing_more(make: Make) -> 
     gate.set()
     closing.join(10)
     assert not closing.is_alive()
-    assert [list(t.result())[0] for t in tickets[:2]] == ["A", "B"]
+    assert [next(iter(t.result())) for t in tickets[:2]] == ["A", "B"]
 
 
 def test_close_with_a_limit_answers_those_who_still_wait(make: Make) -> None:
