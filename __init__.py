@@ -6,6 +6,7 @@ This file holds what every part may use: the version and the one tree of errors.
 __version__ = "0.1.0"
 
 __all__ = [
+    "AuditError",
     "BundleError",
     "CloisterError",
     "DeadlineExceeded",
@@ -133,6 +134,12 @@ class Unavailable(ServingError):
     """Shutting down, or not ready: no new work is taken."""
 
     code = "unavailable"
+
+
+class AuditError(ServingError):
+    """The audit log cannot take a record; no answer leaves without one."""
+
+    code = "audit_failed"
 
 
 class RequestError(CloisterError):

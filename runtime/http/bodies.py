@@ -36,7 +36,7 @@ class EmbeddingsRequest(_Request):
     """OpenAI's embeddings request. Token ids as input are refused: redaction needs the text."""
 
     model: ModelName
-    input: Text | Annotated[list[str | int | list[int]], msgspec.Meta(min_length=1)]
+    input: Text | Texts
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Annotated[int, msgspec.Meta(ge=1)] | None = None
     user: str | None = None
@@ -405,6 +405,8 @@ class Done(msgspec.Struct):
 _SAFE = re.compile(r"Expected [^']*|Object missing required field `\w+`(?: - at `[^'`]*`)?")
 
 
+_TOKEN_IDS = re.compile(r"got `(int|array)` - at `\$\.input\[")
+
 B = TypeVar("B", bound=msgspec.Struct)
 
 
@@ -421,6 +423,10 @@ def decode(data: bytes, kind: type[B]) -> B:
     except msgspec.ValidationError as error:
         # Some messages repeat what was sent; none of it may travel on, so those become general ones.
         found = str(error)
+        if kind is EmbeddingsRequest and _TOKEN_IDS.search(found):
+            raise InvalidInput(
+                "token ids cannot be redacted", hint="send texts: the model's own tokenizer runs here", code="token_ids"
+            ) from None
         if _SAFE.fullmatch(found):
             raise InvalidInput(f"the body is not as expected: {found}", hint=hint) from None
         if "unknown field" in found:

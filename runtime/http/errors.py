@@ -1,6 +1,7 @@
 """From error to HTTP status: one table."""
 
 from ... import (
+    AuditError,
     BundleError,
     CloisterError,
     DeadlineExceeded,
@@ -47,6 +48,7 @@ STATUS: dict[type[CloisterError], int] = {
     WorkerDied: 503,
     Unavailable: 503,
     RedactionError: 503,
+    AuditError: 503,
     DeadlineExceeded: 504,
 }
 

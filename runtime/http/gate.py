@@ -38,6 +38,7 @@ ANY_METHOD = "*"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _TIMEOUT = re.compile(rb"[0-9]{1,9}")
 _LINGER_BYTES = 1 << 30
+_BINARY_HEADER = b"inference-header-content-length"
 
 
 @dataclass(frozen=True, repr=False)
@@ -206,6 +207,7 @@ class Gate:
         if incoming.trail.status == 200:
             await answer.send(outgoing[0])
         else:
+            self._explain(incoming.trail.status, answer)
             await answer.send(Outgoing(recorded.body))
 
     def _check_host(self, headers: Mapping[bytes, bytes]) -> None:
@@ -284,14 +286,18 @@ class Gate:
         self._service.audit.refused(error.code)
         if answer.begun:
             return
-        if trail.status == 429:
-            answer.more.append((b"retry-after", str(self._retry_after()).encode()))
-        elif trail.status == 401:
-            answer.more.append((b"www-authenticate", b"Bearer"))
+        self._explain(trail.status, answer)
         if isinstance(error, RequestTooLarge | RequestTimeout):
             answer.close = True
         linger = isinstance(error, RequestTooLarge) and b"expect" not in headers
         await answer.send(Outgoing(error_body(error)), before_end=_Linger(receive) if linger else None)
+
+    def _explain(self, status: int, answer: "_Answer") -> None:
+        """The headers that belong to a status."""
+        if status == 429:
+            answer.more.append((b"retry-after", str(self._retry_after()).encode()))
+        elif status == 401:
+            answer.more.append((b"www-authenticate", b"Bearer"))
 
     def _retry_after(self) -> int:
         """Seconds until what waits now should have run; at least 1."""
@@ -359,8 +365,11 @@ class _Linger:
 def _parsed(route: Route, incoming: Incoming) -> object:
     if route.body is None:
         return None
-    kind, _, _ = incoming.headers.get(b"content-type", b"").partition(b";")
-    if kind.strip().lower() != JSON and not (route.raw_body and kind.strip().lower() == b"application/octet-stream"):
+    given = incoming.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    # Clients of the binary tensor extension send octets, or no type at all. A page in a browser can send neither
+    # without asking first, because of the extension's own header.
+    binary = route.raw_body and _BINARY_HEADER in incoming.headers and given in (b"", b"application/octet-stream")
+    if given != JSON and not binary:
         raise UnsupportedMediaType(
             "the content type is not application/json", hint="send `Content-Type: application/json`"
         )

@@ -16,6 +16,7 @@ from .telemetry import log_to_stderr
 
 HEADER_BYTES = 32 << 10
 HEADER_SECONDS = 10.0
+_LINGER_SECONDS = 1.0
 _SWITCH_SECONDS = 0.0005
 """How long the event loop may keep Python's lock from a worker whose batch is done; Python's own 5 ms would be most
 of a short text's latency."""
@@ -31,6 +32,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._in_headers = True
         self._header_timer: asyncio.TimerHandle | None = None
+        self._rejected = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected: its first request must begin soon."""
@@ -44,6 +46,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
+        if self._rejected:
+            return
         if self._in_headers:
             self._header_bytes += len(data)
             if self._header_timer is None:
@@ -78,7 +82,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._header_timer = None
 
     def _too_slow(self) -> None:
-        if not self.transport.is_closing():
+        if not self.transport.is_closing() and not self._rejected:
             self._reject(408, "Request Timeout", "request_timeout")
 
     def _reject(self, status: int, reason: str, code: str) -> None:
@@ -90,8 +94,12 @@ class BoundedProtocol(HttpToolsProtocol):
             f"HTTP/1.1 {status} {reason}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
             "connection: close\r\n\r\n"
         ).encode()
+        self._rejected = True
         self.transport.write(head + body)
-        self.transport.close()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        # Closed at once with bytes unread, the connection would be reset and the client would not see the answer.
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
 
 class _Server(uvicorn.Server):

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ... import InvalidInput, RequestTooLarge, Unsupported
+from ... import RequestTooLarge, Unsupported
 from ..results import Answer, Classification, Embedding, Prediction, Tagging
 from ..service import Answered, Question, Service
 from . import bodies
@@ -31,10 +31,6 @@ class V1:
     async def embeddings(self, body: bodies.EmbeddingsRequest, incoming: Incoming) -> Outgoing:
         """OpenAI's embeddings."""
         texts = self._texts(body.input)
-        if not all(isinstance(text, str) for text in texts):
-            raise InvalidInput(
-                "token ids cannot be redacted", hint="send texts: the model's own tokenizer runs here", code="token_ids"
-            )
         answered = await self._ask(incoming, body.model, texts, ["feature-extraction"], truncate=body.truncate)
         width = answered.model.engine.width
         if body.dimensions is not None and body.dimensions != width:

@@ -8,7 +8,7 @@ import pytest
 
 from cloister.runtime.http.application import build
 from cloister.runtime.settings import Settings
-from tests.support.service import TASKS, Client, Serve
+from tests.support.service import TASKS, Client, Serve, Server
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +38,11 @@ def client(bundles: dict[str, Path]) -> Iterator[Client]:
     one = Client(build(Settings(bundles=[f"{name}={path}" for name, path in bundles.items()])))
     yield one
     one.close()
+
+
+@pytest.fixture(scope="module")
+def server(bundles: dict[str, Path]) -> Iterator[Server]:
+    """A process that serves every task."""
+    one = Server(*(f"{name}={path}" for name, path in bundles.items()))
+    yield one
+    assert one.stop() == 0

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloister import InvalidInput
-from cloister.privacy import Redactor
+from cloister.privacy import Redactor, Span
 
 REDACTOR = Redactor("identifiers", tagger=None)
 PIECES = [
@@ -38,11 +38,11 @@ def test_every_span_leads_back(text: str, data: st.DataObject) -> None:
         assert text[first:last] == cut
 
 
-def _at(spans: tuple, index: int) -> int:  # type: ignore[type-arg]
+def _at(spans: tuple[Span, ...], index: int) -> int:
     return spans[index].start - sum(s.end - s.start - len(s.replacement) for s in spans[:index])
 
 
-def _after(spans: tuple, index: int) -> int:  # type: ignore[type-arg]
+def _after(spans: tuple[Span, ...], index: int) -> int:
     return _at(spans, index) + len(spans[index].replacement)
 
 
