@@ -18,6 +18,8 @@ ModelName = Annotated[str, msgspec.Meta(description="Name of a loaded model; GET
 Truncate = Annotated[
     bool, msgspec.Meta(description="Answer a text over the model's window from its beginning instead of refusing it.")
 ]
+# A whole number by JSON Schema, to which 3.0 is one too; msgspec's `int` beside None refuses that.
+Whole = Annotated[float, msgspec.Meta(ge=1, le=1_000_000, multiple_of=1)]
 Counts = Annotated[dict[str, int], msgspec.Meta(description="How many values of each entity were redacted.")]
 
 
@@ -38,7 +40,7 @@ class EmbeddingsRequest(_Request):
     model: ModelName
     input: Text | Texts
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    dimensions: Whole | None = None
     user: str | None = None
     truncate: Truncate = False
 
@@ -65,7 +67,7 @@ class RerankRequest(_Request):
     model: ModelName
     query: Text
     documents: Texts
-    top_n: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    top_n: Whole | None = None
     return_documents: bool = False
     truncate: Truncate = False
 
@@ -119,7 +121,7 @@ class Tensor(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A tensor of the Open Inference Protocol. Inputs are `BYTES` of shape `[n]` or `[n, 1]`."""
 
     name: str
-    shape: list[Annotated[int, msgspec.Meta(ge=0)]]
+    shape: list[Annotated[float, msgspec.Meta(ge=0, le=1_000_000, multiple_of=1)]]
     datatype: str
     parameters: dict[str, str | int | float | bool] = {}
     data: list[Any] | None = None

@@ -47,6 +47,7 @@ class V1:
 
     async def classify(self, body: bodies.ClassifyRequest, incoming: Incoming) -> Outgoing:
         """Classes of texts or pairs."""
+        self._service.models.get(body.model)
         if body.labels is not None:
             raise Unsupported("the model has labels of its own", hint="leave `labels` out; GET /v1/models shows them")
         texts = self._texts(body.input)
@@ -74,7 +75,8 @@ class V1:
         tasks = ["text-classification", "feature-extraction"]
         answered = await self._ask(incoming, body.model, texts, tasks, truncate=body.truncate)
         scores = _relevance(answered.predictions)
-        order = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[: body.top_n]
+        most = len(scores) if body.top_n is None else int(body.top_n)
+        order = sorted(range(len(scores)), key=lambda i: (-scores[i], i))[:most]
         data = [
             bodies.RankedItem(index=i, score=scores[i], document=body.documents[i] if body.return_documents else None)
             for i in order

@@ -4,11 +4,12 @@ SCHEMA_EXAMPLES sets how many requests each route gets; `make test-api` takes ma
 """
 
 import os
+from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis import Case, GenerationMode
+from schemathesis import GenerationMode
 
 from tests.support.service import Server
 
@@ -22,7 +23,7 @@ def test_answers_are_as_described(server: Server, mode: GenerationMode) -> None:
     asked = 0
 
     for found in schema.get_all_operations():
-        operation = found.ok()
+        operation: Any = found.ok()  # type: ignore[union-attr]
         if mode is GenerationMode.NEGATIVE and not operation.body:
             continue
 
@@ -34,7 +35,7 @@ def test_answers_are_as_described(server: Server, mode: GenerationMode) -> None:
             suppress_health_check=list(HealthCheck),
         )
         @given(case=operation.as_strategy(generation_mode=mode))
-        def check(case: Case) -> None:
+        def check(case: Any) -> None:
             nonlocal asked
             asked += 1
             case.call_and_validate()
