@@ -4,9 +4,12 @@ It knows nothing of texts or arrays. What it runs is a `Model`: inputs whose len
 """
 
 import math
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -135,11 +138,12 @@ class Scheduler(Generic[W, R]):
             # A request of many texts is as urgent as its first ones, not as urgent as many requests.
             cost += self.cost.predict(length, length**2)
             urgency = min(now + STRETCH * cost, deadline - cost)
-            items.append(Item(work, ticket, index, urgency, deadline, length, now))
+            items.append(Item(work, ticket, index, urgency, deadline, length, now, self.cost.share(length)))
         with self._ready:
             if self._closed:
                 raise Unavailable("the service is shutting down", hint="send the request to another server")
-            self._queue.admit(sum(lengths))
+            wait = (self._queue.seconds + sum(item.seconds for item in items)) / self._workers
+            self._queue.admit(sum(lengths), wait, timeout)
             for item in items:
                 self._queue.put(item)
             self._items[ticket] = items
@@ -147,6 +151,14 @@ class Scheduler(Generic[W, R]):
             if self._started < self._workers:
                 self._start()
         return ticket
+
+    def admit(self, timeout: float) -> None:
+        """Whether a small request would be taken now, before anything is spent on it.
+
+        Raises:
+            Overloaded: the queue is full, or too long for `timeout` seconds.
+        """
+        self._queue.admit(1, self._queue.seconds / self._workers, timeout)
 
     def _start(self) -> None:
         self._started += 1
@@ -160,6 +172,7 @@ class Scheduler(Generic[W, R]):
 
     def _live(self) -> None:
         """A worker's life. Whatever ends it, its callers are answered and another takes its place."""
+        _yield_to_others()
         batch: list[Item[W]] = []
         try:
             while batch := self._next():
@@ -283,4 +296,12 @@ class Scheduler(Generic[W, R]):
         return not left
 
 
+def _yield_to_others() -> None:
+    """Let the other threads of the process go first: whoever takes in requests must not wait for who computes."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+
+
+_NICENESS = 10
 _FOREVER = 10.0 * 365 * 86400

@@ -37,6 +37,11 @@ class CostModel:
         a, b, c = self._coefficients
         return a + b * tokens + c * squares
 
+    def share(self, tokens: int) -> float:
+        """Seconds that one input adds to a batch that runs anyway."""
+        _, b, c = self._coefficients
+        return b * tokens + c * tokens**2
+
     def observe(self, tokens: int, squares: int, seconds: float) -> None:
         """Take in what a batch took."""
         if seconds <= 0:

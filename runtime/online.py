@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 Input = str | tuple[str, str]
 
-BATCH_TOKENS = 512
-"""Token budget of a batch: on one thread more tokens in a run cost more each, as activations leave the cache
-(benchmarks/batching.py)."""
+BATCH_TOKENS = 256
+"""Token budget of a batch. On one thread a token costs the same from about 128 tokens in a run on, so larger batches
+only make everybody wait longer (benchmarks/load)."""
 QUEUE_TOKENS = 65536
 
 PROBE = "The quick brown fox jumps over the lazy dog."

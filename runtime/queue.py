@@ -37,6 +37,7 @@ class Item(Generic[W]):
         urgency: when it should start, in seconds of `time.monotonic`: smaller goes first.
         deadline: when nobody waits for it any more, on the same clock.
         queued: when it came, on the same clock.
+        seconds: what it should take in a batch with others.
         retried: whether it runs alone, after a batch with it failed.
         live: false once it was abandoned or taken.
     """
@@ -48,6 +49,7 @@ class Item(Generic[W]):
     deadline: float
     tokens: int
     queued: float
+    seconds: float = 0.0
     retried: bool = False
     live: bool = True
 
@@ -75,6 +77,7 @@ class WaitingItems(Generic[W]):
     def __init__(self, limits: Limits, cost: CostModel) -> None:
         self.limits = limits
         self.tokens = 0
+        self.seconds = 0.0  # of one worker, as predicted
         self._cost = cost
         self._heaps: dict[int, list[tuple[float, int, Item[W]]]] = {}
         self._live: dict[int, int] = {}
@@ -83,12 +86,22 @@ class WaitingItems(Generic[W]):
     def __len__(self) -> int:
         return sum(self._live.values())
 
-    def admit(self, tokens: int) -> None:
-        """Make sure that `tokens` more may wait.
+    def admit(self, tokens: int, seconds: float, within: float) -> None:
+        """Make sure that more may wait.
+
+        Args:
+            tokens: how many more.
+            seconds: what they and all that waits should take, as predicted.
+            within: seconds in which they must be answered.
 
         Raises:
-            Overloaded: they do not fit. A request that is larger than the whole queue fits only when it is empty.
+            Overloaded: they do not fit, or would not be answered in time: then it is kinder to say so at once. A
+                request that is larger than the whole queue fits only when it is empty.
         """
+        if self.tokens and seconds > within:
+            raise Overloaded(
+                "the queue is too long for the request's deadline", hint="try again later, or allow more time"
+            )
         if self.tokens and self.tokens + tokens > self.limits.queue_tokens:
             raise Overloaded("the queue is full", hint="try again later, or start more servers")
 
@@ -98,6 +111,7 @@ class WaitingItems(Generic[W]):
         heapq.heappush(self._heaps.setdefault(level, []), (item.urgency, next(self._count), item))
         self._live[level] = self._live.get(level, 0) + 1
         self.tokens += item.tokens
+        self.seconds += item.seconds
 
     def abandon(self, item: Item[W]) -> None:
         """Forget an item that waits; nothing happens when it was taken already."""
@@ -115,6 +129,7 @@ class WaitingItems(Generic[W]):
         item.live = False
         self._live[level] -= 1
         self.tokens -= item.tokens
+        self.seconds = max(0.0, self.seconds - item.seconds) if self.tokens else 0.0
 
     def _top(self, level: int) -> Item[W] | None:
         heap = self._heaps.get(level)

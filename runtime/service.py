@@ -94,8 +94,9 @@ class Service:
             InputTooLong, InvalidInput, Overloaded, DeadlineExceeded, ModelFailed, WorkerDied, Unavailable,
             RedactionError: what their names say.
         """
-        self.resolve(trail, question)
+        model = self.resolve(trail, question)
         self._memory.admit()
+        model.online.scheduler.admit(question.timeout - trail.seconds)
         inputs = validated(question.texts)
         large = sum(map(_characters, inputs)) > INLINE_CHARACTERS
         with trail.stage("redact"):
