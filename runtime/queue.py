@@ -12,7 +12,10 @@ from .cost import CostModel
 from .packing import PADDING_BOUND
 from .tickets import Ticket
 
-STRETCH = 3.0
+_MARGIN = 0.4
+"""Share of a request's time that the predicted wait may take: a prediction is no promise."""
+
+STRETCH = 8.0
 """A text may wait about this many times its own run before others that came later go first. A short text passes a
 long one that came a little earlier; a long one is passed for a bounded time only."""
 
@@ -98,7 +101,7 @@ class WaitingItems(Generic[W]):
             Overloaded: they do not fit, or would not be answered in time: then it is kinder to say so at once. A
                 request that is larger than the whole queue fits only when it is empty.
         """
-        if self.tokens and seconds > within:
+        if self.tokens and seconds > _MARGIN * within:
             raise Overloaded(
                 "the queue is too long for the request's deadline", hint="try again later, or allow more time"
             )

@@ -4,16 +4,26 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
+from typing import cast
 
 
 @dataclass(frozen=True)
 class Sent:
-    """One request: which kind, when it was due, seconds from then to its answer, and its status (0: none came)."""
+    """One request.
+
+    Attributes:
+        kind: for the report.
+        due: when it should have been sent, in seconds of the run.
+        seconds: from then to its answer.
+        status: 0 where none came.
+        late: how long after it was due this client sent it, which is part of `seconds`.
+    """
 
     kind: str
     due: float
     seconds: float
     status: int
+    late: float = 0.0
 
 
 def request(path: str, body: object, **headers: str) -> bytes:
@@ -31,8 +41,7 @@ class _Connection(asyncio.Protocol):
         self.open = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport, self.open = transport, True
+        self.transport, self.open = cast(asyncio.Transport, transport), True
 
     def connection_lost(self, error: Exception | None) -> None:
         self.open = False
@@ -92,8 +101,9 @@ async def open_loop(pool: Pool, schedule: list[tuple[float, str, bytes]]) -> lis
     start = time.perf_counter()
 
     async def one(due: float, kind: str, data: bytes) -> None:
+        late = time.perf_counter() - start - due
         status, _ = await pool.post(data)
-        sent.append(Sent(kind, due, time.perf_counter() - start - due, status))
+        sent.append(Sent(kind, due, time.perf_counter() - start - due, status, late))
 
     for due, kind, data in schedule:
         wait = due - (time.perf_counter() - start)

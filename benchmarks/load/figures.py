@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import uvloop
 
 from benchmarks import workbench as wb
 from cloister.runtime import Engine
@@ -39,7 +40,7 @@ def throughput(engine: Engine, running: Running, seconds: float) -> None:
             done += len(texts)
         rates["Engine.predict"].append(done / (time.perf_counter() - start))
         start = time.perf_counter()
-        sent = asyncio.run(_closed(running, requests, seconds / 2))
+        sent = uvloop.run(_closed(running, requests, seconds / 2))
         rates["HTTP"].append(sum(s.status == 200 for s in sent) / (time.perf_counter() - start))
     best = {name: max(values) for name, values in rates.items()}
     ratios = np.array(rates["HTTP"]) / np.array(rates["Engine.predict"])
@@ -70,7 +71,7 @@ def idle(engine: Engine, running: Running) -> None:
         pool.close()
         return found[50:]
 
-    times = np.array(asyncio.run(pairs())) * 1000
+    times = np.array(uvloop.run(pairs())) * 1000
     alone, served = np.median(times, axis=0)
     added = float(np.median(times[:, 1] - times[:, 0]))
     print(f"one idle request of {SHORT} tokens: Engine.predict {alone:.2f} ms, HTTP {served:.2f} ms")
@@ -90,7 +91,7 @@ def mix(texts: Texts, arrivals: list[float], window: int) -> list[tuple[float, s
 def capacity(running: Running, texts: Texts, window: int, seconds: float = 5.0) -> float:
     """Requests per second of the mix that the service answers when it always has enough to do."""
     requests = [data for _, _, data in mix(texts, [float(i) for i in range(500)], window)]
-    sent = asyncio.run(_closed(running, requests, seconds, clients=48))
+    sent = uvloop.run(_closed(running, requests, seconds, clients=48))
     return sum(s.status == 200 for s in sent) / seconds
 
 
@@ -108,7 +109,7 @@ def mixed(engine: Engine, running: Running, seconds: float) -> None:
     longest = texts.of(window, 1)
     alone = min(_timed(engine, longest) for _ in range(9))
     plan = mix(texts, schedule.poisson(0.7 * full, seconds, SEED), window)
-    sent = asyncio.run(_open(running, plan))
+    sent = uvloop.run(_open(running, plan))
     report.table(f"Poisson at 70% of {full:.0f}/s", sent, seconds)
     every = [s.seconds for s in sent if s.status == 200]
     short = [s.seconds for s in sent if s.kind == "short" and s.status == 200]
@@ -149,7 +150,7 @@ def overload(engine: Engine, running: Running, seconds: float) -> None:
     for at, kind, data in mix(texts, schedule.poisson(3 * full, seconds, SEED), window):
         plan.append((at, kind, data.replace(b"Host: localhost", b"Host: localhost\r\nX-Request-Timeout-Ms: 1000", 1)))
     before = running.resident()
-    sent = asyncio.run(_open(running, plan))
+    sent = uvloop.run(_open(running, plan))
     report.table(f"overload at 3 x {full:.0f}/s, deadline 1 s", sent, seconds)
     refused = [s.seconds for s in sent if s.status == 429]
     accepted = [s.seconds for s in sent if s.status == 200]
@@ -171,7 +172,7 @@ def trace(engine: Engine, running: Running, folder: Path, seconds: float) -> Non
         (at, "trace", body(texts.of(max(4, mapping(n)), i % 50)))
         for i, (at, n) in enumerate(zip(arrivals, lengths, strict=True))
     ]
-    report.table("Azure trace", asyncio.run(_open(running, plan)), seconds)
+    report.table("Azure trace", uvloop.run(_open(running, plan)), seconds)
 
 
 def memory(engine: Engine, running: Running) -> None:
@@ -192,7 +193,7 @@ def memory(engine: Engine, running: Running) -> None:
             seen.append(running.resident() >> 20)
         pool.close()
 
-    asyncio.run(run())
+    uvloop.run(run())
     print(f"memory after each 1,000 of 10,000 requests, MiB: {seen}")
 
 
@@ -208,7 +209,7 @@ def main() -> None:
     print(wb.machine())
     for name in chosen.figures:
         with serving(bundle) as running:
-            asyncio.run(_closed(running, [body("warm up")], 0.5, clients=4))
+            uvloop.run(_closed(running, [body("warm up")], 0.5, clients=4))
             if name == "throughput":
                 throughput(engine, running, min(6.0, chosen.seconds))
             elif name == "idle":

@@ -16,6 +16,8 @@ def table(title: str, sent: Sequence[Sent], seconds: float) -> None:
     done = [s for s in sent if s.status == 200]
     statuses = ", ".join(f"{status or 'broken'}: {n}" for status, n in sorted(Counter(s.status for s in sent).items()))
     print(f"{title}: offered {len(sent) / seconds:.0f}/s, achieved {len(done) / seconds:.0f}/s; {statuses}")
+    late = percentile([s.late for s in sent], 99) * 1000
+    print(f"  sent late by this client itself, p99: {late:.1f} ms")
     for kind in sorted({s.kind for s in sent}):
         values = [s.seconds for s in done if s.kind == kind]
         if values:

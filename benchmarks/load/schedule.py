@@ -17,8 +17,8 @@ def poisson(rate: float, seconds: float, seed: int) -> list[float]:
 
 
 def azure(folder: Path, *, rate: float, seconds: float) -> tuple[list[float], list[int]]:
-    """Arrival times and prompt tokens of the Azure LLM inference trace 2023 (conversations), its time scaled so that `rate`
-    requests come per second on average."""
+    """Arrival times and prompt tokens of the Azure LLM inference trace 2023 (conversations), its time scaled so that
+    `rate` requests come per second on average."""
     with folder.joinpath("AzureLLMInferenceTrace_conv.csv").open(newline="") as file:
         rows = [(_seconds(row["TIMESTAMP"]), int(row["ContextTokens"])) for row in csv.DictReader(file)]
     first = rows[0][0]

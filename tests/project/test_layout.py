@@ -20,7 +20,11 @@ GIANTS = {
     "transformers": {"export/attention.py", "export/source.py", "export/trace.py"},
     "optimum": {"export/source.py"},
     "hyperscan": {"privacy/engines.py", "privacy/prefilter.py"},
-    "typer": {f"cli/{n}.py" for n in ("__init__", "check", "export", "inspect", "predict", "redact")},
+    "typer": {f"cli/{n}.py" for n in ("__init__", "check", "export", "inspect", "predict", "redact", "serve")},
+    "uvicorn": {"runtime/http/server.py"},
+    "starlette": {"runtime/http/application.py"},
+    "prometheus_client": {"runtime/http/telemetry.py"},
+    "opentelemetry": {"runtime/http/telemetry.py"},
 }
 
 
