@@ -46,3 +46,4 @@ clean: ## removes what the targets above made
 	rm -rf .venv .venv-light .work .types build dist *.egg-info
 
 include redaction.mk
+include serve.mk

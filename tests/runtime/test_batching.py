@@ -160,7 +160,7 @@ def test_a_sooner_deadline_goes_first(make: Make) -> None:
     assert model.entered.acquire(timeout=10)
     tickets += [scheduler.submit(["b"]), scheduler.submit(["c"])]
     scheduler.cost.fit([(1, 1, 1.0)])  # a text of one token takes a second, so a deadline of 30 s is not urgent yet
-    tickets += [scheduler.submit(["d"], timeout=30.0), scheduler.submit(["e"], timeout=1.5)]
+    tickets += [scheduler.submit(["d"], timeout=30.0), scheduler.submit(["e"], timeout=8.0)]
     gate.set()
     for ticket in tickets:
         ticket.result()
