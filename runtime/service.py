@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from .. import CloisterError, ServingError, Unavailable, Unsupported
+from .. import CloisterError, Overloaded, ServingError, Unavailable, Unsupported
 from .guard import Guard, Guarded, in_original
 from .memory import MemoryLimit
 from .models import Model, Models
@@ -110,6 +110,22 @@ class Service:
         with trail.stage("finish"):
             predictions = await asyncio.to_thread(pending.finish, outputs) if large else pending.finish(outputs)
             return Answered(model, [in_original(p, parts) for p, parts in zip(predictions, guarded, strict=True)])
+
+    def admit(self, timeout: float) -> None:
+        """Refuse a request that no model could answer in time, before anything is spent on it.
+
+        Raises:
+            Overloaded: the queues of all models are too long for `timeout` seconds.
+        """
+        models = list(self.models)
+        for number, model in enumerate(models, 1):
+            try:
+                model.online.scheduler.admit(timeout)
+            except Overloaded:
+                if number == len(models):
+                    raise
+            else:
+                return
 
     def resolve(self, trail: Trail, question: Question) -> Model:
         """The model of a question, if it can answer it. Raises NotFound, Unsupported."""

@@ -178,6 +178,8 @@ class Gate:
             raise Unavailable("the service is shutting down", hint="send the request to another server")
         with self._doors.limits.admit(trail.client):
             timeout = self._timeout(headers)
+            if route.audited:
+                self._service.admit(timeout)
             raw = await self._body(headers, receive)
             incoming = Incoming(scope.get("path_params", {}), headers, raw, trail, timeout)
             body = _parsed(route, incoming)
