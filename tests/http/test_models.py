@@ -259,3 +259,15 @@ def test_nothing_is_served_without_models(folder: Path, serve: Serve) -> None:
     client = serve("names", models=str(folder))
     client.post("/v2/repository/models/names/unload", {}, headers=ADMIN)
     assert client.get("/health/ready").status_code == 503
+
+
+def test_traces_have_the_stages_and_no_content(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:
+    client = serve("vectors", traces="console")
+    client.post("/v1/embeddings", {"model": "vectors", "input": "a canary zyxcanary77 sings"})
+    tracer = client.application.tracer
+    assert tracer is not None
+    tracer.close()
+    printed = capfd.readouterr().err
+    for name in ("/v1/embeddings", "redact", "tokenize", "run", "finish"):
+        assert f'"name": "{name}"' in printed
+    assert "zyxcanary77" not in printed
