@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import uvloop
+from numpy.typing import NDArray
 
 from benchmarks import workbench as wb
 
@@ -72,13 +73,13 @@ async def paced(port: int, requests: list[bytes], rate: float) -> list[Sent]:
     return sent
 
 
-async def vectors(port: int, requests: list[bytes]) -> np.ndarray:  # type: ignore[type-arg]
+async def vectors(port: int, requests: list[bytes]) -> NDArray[np.float64]:
     """Embeddings of the requests, of length one."""
     pool = Pool(port)
     found = [json.loads((await pool.post(r))[1])["data"][0]["embedding"] for r in requests]
     pool.close()
     rows = np.array(found, np.float64)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
 def main() -> None:
