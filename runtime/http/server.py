@@ -1,6 +1,7 @@
 """uvicorn around the application: sockets, slow clients, signals."""
 
 import asyncio
+import gc
 import logging
 import sys
 from types import FrameType
@@ -135,6 +136,7 @@ class _Server(uvicorn.Server):
         await self._application.start()
         await super().startup(sockets)
         if self.started:
+            gc.freeze()  # what is loaded now stays: a full collection need not walk it, and no request waits for that
             _announce(self._application, self._port())
 
     def _port(self) -> int:
