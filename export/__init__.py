@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .head import HeadOptions
     from .pipeline import Report, export
 
-__all__ = ["Report", "export"]
+__all__ = ["HeadOptions", "Report", "export"]
 
 
 def __getattr__(name: str) -> Any:
@@ -15,9 +16,9 @@ def __getattr__(name: str) -> Any:
     from .. import MissingExtra
 
     try:
-        from . import pipeline
+        from . import head, pipeline
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("cloister"):
             raise
         raise MissingExtra(f"{error.name} is not installed", hint="pip install 'cloister[export]'") from error
-    return getattr(pipeline, name)
+    return getattr(head if name == "HeadOptions" else pipeline, name)

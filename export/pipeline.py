@@ -24,17 +24,18 @@ from ..runtime.tokens import TextTokenizer
 from . import parity
 from .calibrate import observe
 from .graph import strip
+from .head import HeadOptions, settle
 from .quantize import linears, quantize, quantize_tables
-from .source import Source, read
+from .source import Source, Text, read
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes
 from .trace import Traced, trace
 
 Floats = NDArray[np.float32]
 Precision = Literal["int8", "fp32"]
 Step = Callable[[str], AbstractContextManager[Any]]
-Text = str | tuple[str, str]
 
 _GOLDEN = 12
+_LONGEST_PROBE = 2048
 _TOLERANCE = {"int8": 0.05, "fp32": 0.002}
 _MAXIMUM_CALIBRATION_TEXTS = 512
 _LIBRARIES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
@@ -65,6 +66,7 @@ def export(
     task: str | None = None,
     precision: Precision = "int8",
     calibration: Sequence[str] | None = None,
+    head: HeadOptions | None = None,
     force: bool = False,
     step: Step = nullcontext,
 ) -> Report:
@@ -77,6 +79,7 @@ def export(
         precision: `int8` (row-wise, with smoothed activations) or `fp32`.
         calibration: texts of the model's domain, at most 512 are read; the built-in set when None. Only the ranges of
             activations are kept of them.
+        head: thresholds of labels, hypothesis of zero-shot classification.
         force: replace a bundle that is already at `out`.
         step: called with the name of each step, to show progress.
 
@@ -92,12 +95,14 @@ def export(
     target = bundle.check_output(out, force=force)
     with step("Reading the model"):
         loaded = read(os.fspath(source), task)
+        settled = settle(head or HeadOptions(), loaded)
         settings = TokenizerSettings(
             file="tokenizer.json",
             window=loaded.window,
             padding_id=getattr(loaded.config, "pad_token_id", None) or 0,
             token_types=loaded.token_types,
             first_position=loaded.first_position,
+            mask_id=loaded.mask_id,
         )
         tokenizer = TextTokenizer(loaded.tokenizer_json.encode(), settings)
         probe_texts = _probes(loaded)
@@ -106,7 +111,7 @@ def export(
     with step("Tracing the graph"):
         traced = trace(loaded)
     with step("Quantizing" if precision == "int8" else "Preparing weights"):
-        quantized, left = _to_precision(traced, loaded, precision, _tokens(tokenizer, texts))
+        quantized, left = _to_precision(traced, loaded, precision, _tokens(tokenizer, loaded.asked(texts)))
         strip(traced.model)
         graph, weights = serialize(traced.model, "encoder.weights")
     provenance = Provenance(
@@ -122,10 +127,11 @@ def export(
         encoder = Encoder(
             Session(graph, {"encoder.weights": weights}, provider="cpu", threads=available_threads()),
             packed=traced.path == "packed",
-            per_token=is_per_token(loaded.task),
+            per_token=is_per_token(loaded.task, loaded.pooling),
             pooling=loaded.pooling,
             first_position=settings.first_position,
             padding_id=settings.padding_id,
+            mask_id=loaded.mask_id,
         )
         figures = parity.compare(loaded, wanted, encoder.forward(_tokens(tokenizer, probe_texts)))
         parity.gate(figures, wanted, precision)
@@ -150,7 +156,7 @@ def export(
         format_version=FORMAT_VERSION,
         task=loaded.task,
         labels=loaded.labels,
-        problem=loaded.problem,
+        problem=settled.problem,
         pooling=loaded.pooling,
         normalized=loaded.normalized,
         tokenizer=settings,
@@ -158,6 +164,9 @@ def export(
         golden="golden.json",
         source=provenance,
         files=[bundle.file_entry(name, data) for name, data in sorted(files.items())],
+        thresholds=settled.thresholds,
+        activation=loaded.activation,
+        zero_shot=settled.zero_shot,
     )
     with step("Writing the bundle"):
         digest = bundle.write(target, manifest, files, force=force)
@@ -189,14 +198,14 @@ def _tokens(tokenizer: TextTokenizer, texts: Sequence[Text]) -> list[Tokens]:
 
 
 def _probes(source: Source) -> list[Text]:
-    if source.task == "question-answering":
-        return [*CONTEXTS, *(("What happened?", text) for text in probes(source.window) if text.strip())]
-    return [*probes(source.window), *(CONTEXTS if source.task != "token-classification" else ())]
+    asked = source.asked(probes(min(source.window, _LONGEST_PROBE)))
+    return asked if source.head == "masked" else [*asked, *CONTEXTS]
 
 
 def _to_precision(traced: Traced, source: Source, precision: Precision, texts: list[Tokens]) -> tuple[int, int]:
     """Quantize in place; returns how many linear layers of the stack are in integers and how many are left in float."""
-    layers = linears(traced.model.graph, traced.stack)
+    # A masked language model's head holds a matrix as large as the embeddings: it is quantized with the stack.
+    layers = linears(traced.model.graph, "" if source.head == "masked" else traced.stack)
     total = sum(len(products) for layer in layers for products in layer.products)
     if precision == "fp32":
         return 0, total
@@ -212,6 +221,7 @@ def _to_precision(traced: Traced, source: Source, precision: Precision, texts: l
         texts,
         packed=traced.path == "packed",
         first_position=source.first_position,
+        mask_id=source.mask_id,
         threads=available_threads(),
     )
     quantize(traced.model, layers, seen)
@@ -236,5 +246,8 @@ def serialize(model: ir.Model, weights_name: str) -> tuple[bytes, bytes]:
 
 
 def _golden(source: Source, encoder: Encoder, tokenizer: TextTokenizer) -> tuple[list[Text], list[Floats]]:
-    texts: list[Text] = list(CONTEXTS[:3]) if source.task == "question-answering" else list(PROBES[:_GOLDEN])
+    if source.task == "question-answering":
+        texts: list[Text] = list(CONTEXTS[:3])
+    else:
+        texts = source.asked(PROBES[: 4 if source.head == "masked" else _GOLDEN])
     return texts, encoder.forward(_tokens(tokenizer, texts))

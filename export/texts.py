@@ -4,6 +4,8 @@ They vary in length, register, script and layout, because what a quantized model
 calibration never showed it. Nothing here is anybody's data.
 """
 
+from collections.abc import Sequence
+
 CALIBRATION: tuple[str, ...] = (
     "Hi!",
     "Where is my parcel?",
@@ -144,3 +146,17 @@ def probes(window: int) -> list[str]:
 
 def _repeat(characters: int) -> str:
     return (_LONG * (characters // len(_LONG) + 1))[:characters]
+
+
+def with_masks(texts: Sequence[str], mask: str) -> list[str]:
+    """Texts with one word replaced by a mask token, longer ones with two; what has a single word gets the mask after it."""
+    found = []
+    for text in texts:
+        words = text.split(" ")
+        if len(words) < 2:
+            words.append(mask)
+        else:
+            words[len(words) // 4 if len(words) > 12 else -1] = mask
+            words[len(words) // 2] = mask
+        found.append(" ".join(words))
+    return found

@@ -10,9 +10,20 @@ from .. import BundleError
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 
-Task = Literal["text-classification", "token-classification", "feature-extraction", "question-answering"]
+Task = Literal[
+    "text-classification",
+    "token-classification",
+    "feature-extraction",
+    "question-answering",
+    "fill-mask",
+    "zero-shot-classification",
+    "sentence-similarity",
+    "text-ranking",
+]
 Problem = Literal["single_label", "multi_label", "regression"]
-Pooling = Literal["mean", "cls", "max"]
+Pooling = Literal["mean", "cls", "max", "last"]
+Activation = Literal["none", "sigmoid"]
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
@@ -42,6 +53,7 @@ class TokenizerSettings(_Strict, frozen=True):
         padding_id: token id of cells past a text's end (padded path).
         token_types: whether the graph reads `token_type_ids`.
         first_position: position id of a text's first token (packed path).
+        mask_id: token id of the mask that is to be filled, None unless the task is fill-mask.
     """
 
     file: str
@@ -49,6 +61,20 @@ class TokenizerSettings(_Strict, frozen=True):
     padding_id: Count
     token_types: bool
     first_position: Count
+    mask_id: Count | None = None
+
+
+class ZeroShot(_Strict, frozen=True):
+    """How a model of textual entailment becomes a classifier of labels that come with the request.
+
+    Attributes:
+        template: the hypothesis, with `{}` where the label goes.
+        entailment, contradiction: places of these labels among the model's labels.
+    """
+
+    template: str
+    entailment: Count
+    contradiction: Count | None = None
 
 
 class Parity(_Strict, frozen=True):
@@ -116,7 +142,13 @@ class Source(_Strict, frozen=True):
 
 
 class Manifest(_Strict, frozen=True):
-    """Everything about a bundle that is not a weight. See FORMAT.md."""
+    """Everything about a bundle that is not a weight. See FORMAT.md.
+
+    Attributes:
+        thresholds: for multi-label models the least probability of each label, in the order of the labels; None is 0.5.
+        activation: what a score of pairs goes through.
+        zero_shot: for zero-shot classification, None otherwise.
+    """
 
     format_version: Positive
     task: Task
@@ -129,6 +161,9 @@ class Manifest(_Strict, frozen=True):
     golden: str
     source: Source
     files: Annotated[list[File], msgspec.Meta(min_length=1)]
+    thresholds: list[Probability] | None = None
+    activation: Activation = "none"
+    zero_shot: ZeroShot | None = None
 
     @property
     def encoder(self) -> Component:
@@ -193,18 +228,45 @@ def _validate(manifest: Manifest) -> None:
         raise _contradiction("a variant names no provider")
     if len(set(manifest.labels)) != len(manifest.labels):
         raise _contradiction("a label occurs twice")
-    classifies = manifest.task in ("text-classification", "token-classification")
-    if classifies != bool(manifest.labels):
+    _validate_task(manifest)
+
+
+_LABELLED = ("text-classification", "token-classification", "zero-shot-classification")
+_WITH_PROBLEM = ("text-classification", "zero-shot-classification")
+
+
+def _validate_task(manifest: Manifest) -> None:
+    task = manifest.task
+    if (task in _LABELLED) != bool(manifest.labels):
         raise _contradiction("the task and the labels do not fit together")
-    if (manifest.task == "text-classification") != (manifest.problem is not None):
+    if (task in _WITH_PROBLEM) != (manifest.problem is not None):
         raise _contradiction("the task and the kind of problem do not fit together")
-    if (manifest.task == "feature-extraction") != (manifest.pooling is not None):
+    pools = manifest.pooling is not None
+    if task != "sentence-similarity" and pools != (task == "feature-extraction"):
         raise _contradiction("the task and the pooling do not fit together")
+    if (task == "fill-mask") != (manifest.tokenizer.mask_id is not None):
+        raise _contradiction("the task and the mask token do not fit together")
+    if manifest.thresholds is not None and (
+        manifest.problem != "multi_label" or len(manifest.thresholds) != len(manifest.labels)
+    ):
+        raise _contradiction("the thresholds and the labels do not fit together")
+    if manifest.activation != "none" and (pools or task not in ("sentence-similarity", "text-ranking")):
+        raise _contradiction("the task and the activation do not fit together")
+    settings = manifest.zero_shot
+    if (task == "zero-shot-classification") != (settings is not None):
+        raise _contradiction("the task and the hypothesis do not fit together")
+    if settings is not None:
+        places = {settings.entailment, settings.contradiction} - {None}
+        fits = all(place < len(manifest.labels) for place in places if place is not None)
+        if settings.template.count("{}") != 1 or not fits or manifest.problem == "regression":
+            raise _contradiction("the hypothesis does not fit the labels")
+        if settings.contradiction is None and manifest.problem == "multi_label":
+            raise _contradiction("the hypothesis does not fit the labels")
 
 
-def is_per_token(task: Task) -> bool:
+def is_per_token(task: Task, pooling: Pooling | None) -> bool:
     """Whether a task's graph has an output row per token rather than per text."""
-    return task != "text-classification"
+    return pooling is not None or task in ("token-classification", "feature-extraction", "question-answering")
 
 
 def is_plain(name: str) -> bool:
