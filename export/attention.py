@@ -5,10 +5,10 @@ lengths. Under the functions registered here a transformers model runs on a pack
 two placeholder operators in the traced graph, which `lower.py` replaces for the target provider:
 
 - `cloister::PackedAttention(query, key, value [T, heads * head_size]) -> [T, heads * value_size]`: attention within
-  each text of the pack, never across texts. `causal` 1: a token sees itself and what stands before it; `window` n > 0: only
-  tokens at a distance below n.
-- `cloister::PackedFirst(hidden [T, H], lengths [B]) -> [B, H]`: each text's first token; `PackedLast`: its last one; `PackedMean`:
-  the mean of its tokens.
+  each text of the pack, never across texts. `causal` 1: a token sees itself and what stands before it; `window` n > 0:
+  only tokens at a distance below n.
+- `cloister::PackedFirst(hidden [T, H], lengths [B]) -> [B, H]`: each text's first token; `PackedLast`: its last one;
+  `PackedMean`: the mean of its tokens.
 
 No runtime knows these operators, so one that was forgotten can never pass for a working graph.
 """
@@ -45,8 +45,8 @@ def packed_attention(
 ) -> tuple[Tensor, None]:
     """Attention function with the signature of transformers' `AttentionInterface`.
 
-    Keys and values of grouped queries are repeated: onnxruntime's GroupQueryAttention is causal only and carries a cache,
-    and gains little beside it (benchmarks/README.md).
+    Keys and values of grouped queries are repeated: onnxruntime's GroupQueryAttention is causal only, carries a cache,
+    and gains little beside that (benchmarks/README.md).
 
     Shape: query `[1, heads, T, head_size]`, key and value `[1, groups, T, head_size]` -> `[1, T, heads, value_size]`.
 
@@ -85,7 +85,7 @@ def _repeated(x: Tensor, heads: int) -> Tensor:
 
 
 def _is_causal(module: torch.nn.Module, asked: bool | None) -> bool:
-    """Whether a layer is causal: by the call, else by the layer, unless the configuration makes a decoder bidirectional."""
+    """Whether a layer is causal: by the call, else by the layer, unless the configuration makes it bidirectional."""
     if asked is not None:
         return bool(asked)
     config = module.__dict__.get("config")

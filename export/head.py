@@ -56,7 +56,9 @@ def settle(options: HeadOptions, source: Source) -> Settled:
         raise InvalidInput("thresholds are for multi-label classification", hint="leave --threshold out")
     template = TEMPLATE if options.template is None else options.template
     if template.count("{}") != 1:
-        raise InvalidInput("the hypothesis template has not exactly one {}", hint='for example "This text is about {}."')
+        raise InvalidInput(
+            "the hypothesis template has not exactly one {}", hint='for example "This text is about {}."'
+        )
     problem: Problem = "multi_label" if options.multi_label else "single_label"
     return Settled(problem, None, _entailment(source, template, several=options.multi_label))
 

@@ -158,8 +158,8 @@ def _attention(graph: ir.Graph, grid: _Grid, node: ir.Node, name: str) -> None:
 def _mean(edit: Editor, grid: _Grid, hidden: ir.Value | None) -> ir.Value:
     """Mean of each text's rows. Shape: `[T, H]` -> `[B, H]`.
 
-    By a running sum, which adds row after row: a sum or a product over the grid adds in an order that depends on how far
-    the text is padded, and the answer to a text would depend on its neighbours.
+    By a running sum, which adds row after row: a sum or a product over the grid adds in an order that depends on how
+    far the text is padded, and the answer to a text would depend on its neighbours.
     """
     width = _width(hidden)
     spread = edit.op("Gather", [hidden, grid.unpack], "mean.spread", {"axis": 0})

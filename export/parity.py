@@ -47,7 +47,7 @@ def reference(source: Source, texts: Sequence[Text]) -> list[Floats]:
     """
     try:
         rows = [outputs(source, tokens) for tokens in tokenized(source, texts)]
-    except (IndexError, RuntimeError) as error:
+    except (IndexError, RuntimeError, ValueError, AttributeError, TypeError) as error:
         raise ExportError(
             f"the source model itself fails on texts of up to {source.window} tokens",
             hint="the tokenizer's model_max_length or the config's max_position_embeddings is wrong",

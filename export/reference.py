@@ -1,4 +1,4 @@
-"""The source model in PyTorch, one text at a time without padding or batch: what an exported graph is measured against."""
+"""The source model in PyTorch, one text at a time without padding: what an exported graph is measured against."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -28,7 +28,7 @@ def tokenized(source: Source, texts: Sequence[Text], longest: int | None = None)
 def outputs(source: Source, tokens: Tokens) -> Floats:
     """What the task's graph gives for one text.
 
-    Shape: `[labels]`; `[n, labels]`, `[n, 2]` or `[n, hidden]` for a head per token; `[m, vocabulary]` for m mask tokens.
+    Shape: `[labels]`; `[n, labels]`, `[n, 2]` or `[n, hidden]` for a head per token; `[m, vocabulary]` for m masks.
     """
     ids = torch.from_numpy(tokens.ids)[None]
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}

@@ -111,7 +111,8 @@ class Source:
             case "question-answering":
                 return [("What happened?", text) for text in texts if text.strip()]
             case "zero-shot-classification" | "text-ranking" | "sentence-similarity" if self.pooling is None:
-                return list(zip(texts, [*texts[1:], *texts[:1]], strict=True))
+                # transformers takes an empty second text for none, so no pair has one here.
+                return [(one, other) for one, other in zip(texts, [*texts[1:], *texts[:1]], strict=True) if other]
         return list(texts)
 
 
@@ -256,7 +257,7 @@ def _model_task(task: Task, config: Any, *, is_embedding: bool) -> str:
 
 
 def _activation(config: Any, task: Task) -> Activation:
-    """What sentence-transformers' CrossEncoder would put the score through: the sigmoid unless the config says otherwise.
+    """What sentence-transformers' CrossEncoder puts the score through: the sigmoid unless the config says otherwise.
 
     Raises:
         ExportError: the config names another function, or the model has more than one output.

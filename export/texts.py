@@ -149,14 +149,15 @@ def _repeat(characters: int) -> str:
 
 
 def with_masks(texts: Sequence[str], mask: str) -> list[str]:
-    """Texts with one word replaced by a mask token, longer ones with two; what has a single word gets the mask after it."""
+    """Texts with a word near their beginning replaced by a mask, longer ones with a second one; never past a window."""
     found = []
     for text in texts:
         words = text.split(" ")
-        if len(words) < 2:
-            words.append(mask)
+        if len(words) < 3:
+            words.insert(0, mask)
         else:
-            words[len(words) // 4 if len(words) > 12 else -1] = mask
+            words[2] = mask
+        if len(words) > 12:
             words[len(words) // 2] = mask
         found.append(" ".join(words))
     return found

@@ -164,6 +164,11 @@ def _one_row_per_text(model: Any, lengths: Tensor, reads: attention.Reads | Lite
         finally:
             hook.remove()
         return
+    known = facts(model.config.model_type).stack
+    if known:
+        with _hidden_of(getattr(model.base_model, known), rows):
+            yield
+        return
     pooler = getattr(model.base_model, "pooler", None)
     hooks = []
     if isinstance(pooler, nn.Module):
@@ -234,15 +239,12 @@ def _verify(source: Source, model: ir.Model) -> None:
         got = session.run(pack(tokens, source.first_position, source.mask_id))[0]
     except Exception as error:
         raise _NotPacked("the packed graph does not run") from error
-    if source.head == "sequence":
-        expected = np.stack(wanted)
-    else:
-        expected = np.concatenate(wanted)
+    expected = np.stack(wanted) if source.head == "sequence" else np.concatenate(wanted)
     if got.shape != expected.shape:
         raise _NotPacked("the packed graph gives outputs of another shape than the model")
     error = float(np.abs(got - expected).max()) / max(float(np.abs(expected).max()), 1e-6)
     if not error <= _VERIFIED_ERROR:
-        raise _NotPacked("the model computes something else on a pack: it does not take positions or masks from outside")
+        raise _NotPacked("on a pack the model computes something else: it does not take positions from outside")
 
 
 def _first_sentence(error: Exception) -> str:
@@ -307,7 +309,8 @@ def _padded(source: Source) -> ir.Model:
     if source.token_types:
         inputs["token_type_ids"] = torch.zeros_like(ids)
     try:
-        config = configs.OnnxConfig(dynamic=True, opset_version=OPSET)
+        axes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+        config = configs.OnnxConfig(dynamic=True, dynamic_shapes=dict.fromkeys(inputs, axes), opset_version=OPSET)
         exporter = cast(Any, exporter_onnx).OnnxExporter()
         model = _onnx(lambda: exporter.export(source.model, inputs, config=config).program)
     except Exception as error:
@@ -321,7 +324,7 @@ def _padded(source: Source) -> ir.Model:
 
 
 def _finish_padded(model: ir.Model, source: Source) -> None:
-    """Keep the one output the task needs. Shape: `[B, labels]`, or `[B, S, n]` per token, or `[M, n]` per mask token."""
+    """Keep the one output the task needs. Shape: `[B, labels]`, `[B, S, n]` per token, or `[M, n]` per mask."""
     graph = model.graph
     last = graph[-1]
     outputs = {value.name: value for value in graph.outputs}

@@ -109,14 +109,15 @@ class Engine:
             top_k: for fill-mask the most candidates of a mask.
 
         Returns:
-            One result per text: `Classification`, `Tagging`, `Embedding`, `Answer`, `Filling` or `Score`, by the bundle's
-            task. The same text gives the same bits whatever else is in the list, on one machine with the same options.
+            One result per text: `Classification`, `Tagging`, `Embedding`, `Answer`, `Filling` or `Score`, by the
+            bundle's task. The same text gives the same bits whatever else is in the list, on one machine with the same
+            options.
 
         Raises:
             InputTooLong: a text is over the window and `truncate` is off.
-            InvalidInput: not a list of texts or pairs, a text that is not valid Unicode, a pair for a task of single texts
-                or the other way round, labels where the bundle takes none, no labels where it does, a label twice, or a
-                text without a mask.
+            InvalidInput: not a list of texts or pairs, a text that is not valid Unicode, a pair for a task of single
+                texts or the other way round, labels where the bundle takes none, no labels where it does, a label
+                twice, or a text without a mask.
         """
         prepared = self.prepare(texts, Wanted(truncate, labelled(labels), top_k))
         return prepared.finish(self.forward(prepared.tokens))

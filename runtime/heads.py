@@ -74,10 +74,10 @@ def classification(
 def zero_shot(
     logits: Floats, labels: Sequence[str], settings: ZeroShot, *, multi_label: bool, truncated: bool
 ) -> Classification:
-    """Which label's hypothesis a text entails, as Yin et al. (2019, arXiv:1909.00161) and transformers' pipeline have it.
+    """Which label's hypothesis a text entails (Yin et al., 2019, arXiv:1909.00161), as transformers' pipeline has it.
 
-    With one fitting label the labels compete by their entailment; with several each label's entailment competes with its
-    contradiction alone.
+    Where one label fits, the labels compete by their entailment; where several may, each label's entailment competes
+    with its contradiction alone.
 
     Shape: logits `[labels given, labels of the model]`.
     """

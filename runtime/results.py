@@ -88,7 +88,7 @@ class Candidate(_Quiet):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Mask(_Quiet):
-    """One mask of a text: where it stands, in code points of the text as given, and what may stand there, best first."""
+    """One mask of a text: its place in code points of the text as given, and what may stand there, best first."""
 
     start: int
     end: int

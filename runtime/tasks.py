@@ -173,9 +173,7 @@ def _score(manifest: Manifest, tokenizer: TextTokenizer, inputs: list[Input], tr
     tokens, cut = tokenizer.encode(pairs, truncate=truncate)
 
     def finish(outputs: Sequence[Floats]) -> list[Prediction]:
-        return [
-            heads.score(logits, manifest.activation, truncated=t) for logits, t in zip(outputs, cut, strict=True)
-        ]
+        return [heads.score(logits, manifest.activation, truncated=t) for logits, t in zip(outputs, cut, strict=True)]
 
     return Prepared(tokens, finish)
 

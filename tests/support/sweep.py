@@ -1,0 +1,114 @@
+"""Tiny random models of every text model family that transformers has, and what became of their export."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForTextEncoding, PreTrainedModel
+from transformers.models.auto import modeling_auto
+
+from cloister import CloisterError
+from cloister.export import export
+from tests.support.models import AUTO, tokenizer
+
+_MAPPINGS = {
+    "text-classification": "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
+    "token-classification": "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES",
+    "fill-mask": "MODEL_FOR_MASKED_LM_MAPPING_NAMES",
+    "question-answering": "MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES",
+    "feature-extraction": "MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES",
+}
+LABELS = ["O", "B-PER", "I-PER"]
+WINDOW = 150
+
+# Whatever of these a configuration knows is set; more special settings stand in _SPECIAL.
+_TINY: dict[str, Any] = {
+    **dict.fromkeys(("hidden_size", "d_model", "dim", "n_embd", "emb_dim", "word_embed_proj_dim"), 64),
+    **dict.fromkeys(("embedding_size", "input_embedding_size"), 32),
+    **dict.fromkeys(("intermediate_size", "d_ff", "hidden_dim", "n_inner", "d_inner", "moe_intermediate_size"), 128),
+    **dict.fromkeys(("ffn_dim", "encoder_ffn_dim", "decoder_ffn_dim", "shared_expert_intermediate_size"), 128),
+    **dict.fromkeys(("num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers", "decoder_layers"), 2),
+    **dict.fromkeys(("num_encoder_layers", "num_decoder_layers"), 2),
+    **dict.fromkeys(("num_attention_heads", "n_head", "n_heads", "num_heads"), 4),
+    **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 4),
+    **dict.fromkeys(("num_key_value_heads", "kv_n_heads"), 2),
+    **dict.fromkeys(("head_dim", "d_kv", "kv_channels"), 16),
+    **dict.fromkeys(("max_position_embeddings", "n_positions", "max_encoder_position_embeddings"), WINDOW + 10),
+    **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts"), 4),
+    **dict.fromkeys(("sliding_window",), 9),
+    "local_attention": 18,
+    "attention_window": 16,
+    "type_vocab_size": 2,
+}
+
+
+_SPECIAL: dict[str, dict[str, Any]] = {
+    "t5": {"decoder_start_token_id": 0},
+    "mt5": {"decoder_start_token_id": 0},
+    "umt5": {"decoder_start_token_id": 0},
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a family: its path and why, or why it was refused."""
+
+    task: str
+    path: str
+    reason: str
+
+
+def families() -> dict[str, list[str]]:
+    """Every model type that transformers maps to a supported task, with those tasks."""
+    found: dict[str, list[str]] = {}
+    for task, name in _MAPPINGS.items():
+        for model_type in getattr(modeling_auto, name):
+            found.setdefault(model_type, []).append(task)
+    return dict(sorted(found.items()))
+
+
+def save(folder: Path, model_type: str, task: str, **special: Any) -> Path:
+    """Write a tiny model of a family with random weights, spread enough that masks and positions matter."""
+    config = AutoConfig.for_model(model_type)
+    known = set(config.to_dict())
+    after_padding = facts_positions(model_type) == "after padding"
+    words = tokenizer("bytes" if after_padding else "wordpiece", window=WINDOW)
+    settings = {key: value for key, value in _TINY.items() if key in known}
+    settings |= {"vocab_size": len(words) + 8, "pad_token_id": words.pad_token_id}
+    settings |= {"bos_token_id": words.cls_token_id, "eos_token_id": words.sep_token_id}
+    settings |= _SPECIAL.get(model_type, {}) | special
+    if "class" in task:
+        settings["id2label"] = dict(enumerate(LABELS))
+        settings["label2id"] = {label: i for i, label in enumerate(LABELS)}
+    config = AutoConfig.for_model(model_type, **settings)
+    auto: Any = {**AUTO, "fill-mask": AutoModelForMaskedLM}[task]
+    if task == "feature-extraction" and config.is_encoder_decoder:
+        auto = AutoModelForTextEncoding
+    torch.manual_seed(0)
+    model: PreTrainedModel = auto.from_config(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 2:
+                parameter.mul_(2.0)
+    model.save_pretrained(folder)
+    words.save_pretrained(folder)
+    return folder
+
+
+def facts_positions(model_type: str) -> str:
+    from cloister.export.architectures import facts
+
+    return facts(model_type).positions
+
+
+def run(model_type: str, task: str, precision: Any = "int8") -> Outcome:
+    """Export one family and say what became of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = save(Path(folder) / "model", model_type, task)
+        try:
+            report = export(source, Path(folder) / "bundle", task=task, precision=precision)
+        except CloisterError as error:
+            return Outcome(task, "refused", f"{error.code}: {error.message}")
+        return Outcome(task, report.path, report.path_reason)
