@@ -29,7 +29,35 @@ _PACKED = Architecture(packed="required")
 _FAIRSEQ = Architecture(positions="after padding", packed="required")
 _FAIRSEQ_TRIED = Architecture(positions="after padding")
 
+_LAYOUT = "it reads documents, with a place on the page for every token"
+_IMAGES = "it reads images beside text: its text model alone can be exported under its own model type"
+_RECURRENT = "it has recurrent (state-space) layers, whose graphs hold a loop over the tokens"
+_CHARACTERS = "it reads characters or bytes by a tokenizer that the tokenizers library does not have"
+
 ARCHITECTURES: dict[str, Architecture] = {
+    **dict.fromkeys(
+        ("bros", "layoutlm", "layoutlmv2", "layoutlmv3", "lilt", "markuplm"), Architecture(refused=_LAYOUT)
+    ),
+    **dict.fromkeys(
+        (
+            "emu3",
+            "gemma3",
+            "llama4",
+            "lxmert",
+            "mllama",
+            "modernvbert",
+            "molmo2_text",
+            "qwen3_5",
+            "t5gemma2",
+            "ultravbert",
+        ),
+        Architecture(refused=_IMAGES),
+    ),
+    **dict.fromkeys(("jamba", "qwen3_5_text", "qwen3_next", "zamba", "zamba2"), Architecture(refused=_RECURRENT)),
+    "canine": Architecture(refused=_CHARACTERS),
+    "perceiver": Architecture(refused=_CHARACTERS),
+    "qwen3_asr": Architecture(refused="it reads sound"),
+    "tapas": Architecture(refused="it reads tables, with a row and a column for every token"),
     "albert": Architecture(stack="encoder", packed="required"),
     "bert": _PACKED,
     "camembert": _FAIRSEQ,

@@ -13,6 +13,7 @@ two placeholder operators in the traced graph, which `lower.py` replaces for the
 No runtime knows these operators, so one that was forgotten can never pass for a working graph.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -104,7 +105,7 @@ def per_text(hidden: Tensor, lengths: Tensor, reads: Reads) -> Tensor:
     )
 
 
-def register() -> None:
+def register(function: Callable[..., Any] = packed_attention) -> None:
     """Make `attn_implementation="cloister_packed"` known to transformers, with no attention mask at all."""
-    AttentionInterface.register(IMPLEMENTATION, packed_attention)
+    AttentionInterface.register(IMPLEMENTATION, function)
     AttentionMaskInterface.register(IMPLEMENTATION, lambda *args, **kwargs: None)

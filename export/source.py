@@ -138,6 +138,12 @@ def read(source: str, task: str | None = None) -> Source:
         hint="only architectures that transformers itself implements can be exported",
     ):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    if refused := facts(config.model_type).refused:
+        raise ExportError(
+            f"model type {config.model_type} is not supported: {refused}",
+            hint="docs/architectures.md lists what is",
+            code="architecture_unsupported",
+        )
     chosen = _task(task, config, is_embedding=sentence.present)
     weights = _weight_files(folder)
     model_task = _model_task(chosen, config, is_embedding=sentence.present)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import ExportError
-from ..runtime.packing import pack
+from ..runtime.packing import pack, pad
 from ..runtime.processor import available_threads
 from ..runtime.session import Session
 from . import attention
@@ -59,12 +59,6 @@ def trace(source: Source) -> Traced:
         ExportError: the architecture is known to pack and a layer did not fuse, or neither path works.
     """
     architecture = facts(source.config.model_type)
-    if architecture.refused:
-        raise ExportError(
-            f"model type {source.config.model_type} is not supported: {architecture.refused}",
-            hint="docs/architectures.md lists what is",
-            code="architecture_unsupported",
-        )
     try:
         if architecture.padded:
             raise _NotPacked(architecture.padded)
@@ -78,7 +72,9 @@ def trace(source: Source) -> Traced:
                 hint="use the transformers version in constraints.txt, or report this",
                 code="fusion_incomplete",
             ) from reason
-        return Traced(_padded(source), "padded", str(reason), _stack(source, ""))
+        model = _padded(source)
+        _run_padded(source, model)
+        return Traced(model, "padded", str(reason), _stack(source, ""))
 
 
 def _stack(source: Source, wrapper: str) -> tuple[str, ...]:
@@ -205,7 +201,10 @@ def _packed(source: Source) -> tuple[ir.Model, int]:
             source.model.set_attn_implementation(attention.IMPLEMENTATION)
         if cache is not None:
             source.config.use_cache = False
+        _count(source)
         program = _export_packed(source)
+    except _NotPacked:
+        raise
     except Exception as error:
         raise _NotPacked(_first_sentence(error)) from error
     finally:
@@ -215,8 +214,33 @@ def _packed(source: Source) -> tuple[ir.Model, int]:
     fused = lower_for_cpu(program)
     layers = source.config.num_hidden_layers
     if fused != layers:
-        raise _NotPacked(f"only {fused} of {layers} layers call transformers' attention interface")
+        raise _NotPacked(f"{fused} of {layers} layers call transformers' attention interface")
     return program, layers
+
+
+def _count(source: Source) -> None:
+    """Run the model on a pack once, for nothing but whether every layer calls the attention function: it takes less than
+    a trace, and models that do not are many.
+
+    Raises:
+        _NotPacked: some layer does not.
+    """
+    calls = 0
+
+    def counted(*args: Any, **more: Any) -> tuple[Tensor, None]:
+        nonlocal calls
+        calls += 1
+        return attention.packed_attention(*args, **more)
+
+    attention.register(counted)
+    try:
+        with torch.no_grad():
+            _Packed(source).eval()(*_example(source).values())
+    finally:
+        attention.register()
+    layers = source.config.num_hidden_layers
+    if calls != layers:
+        raise _NotPacked(f"{calls} of {layers} layers call transformers' attention interface")
 
 
 _VERIFIED_TOKENS = 320
@@ -253,18 +277,23 @@ def _first_sentence(error: Exception) -> str:
     return "the architecture does not run through transformers' attention interface"
 
 
-def _export_packed(source: Source) -> ir.Model:
+def _example(source: Source) -> dict[str, Tensor | None]:
+    """A pack of three texts."""
     lengths = torch.tensor([5, 9, 3], dtype=torch.int32)
     total = int(lengths.sum())
     positions = torch.cat([torch.arange(int(n)) for n in lengths]) + source.first_position
     ids = torch.arange(total) % source.config.vocab_size
-    inputs: dict[str, Tensor | None] = {
+    return {
         "input_ids": ids,
         "position_ids": positions,
         "token_type_ids": torch.zeros(total, dtype=torch.int64) if source.token_types else None,
         "lengths": lengths,
         "rows": torch.tensor([2, 7]) if source.head == "masked" else None,
     }
+
+
+def _export_packed(source: Source) -> ir.Model:
+    inputs = _example(source)
     exporter = cast(Any, torch.onnx.export)
     return _onnx(
         lambda: (
@@ -309,8 +338,7 @@ def _padded(source: Source) -> ir.Model:
     if source.token_types:
         inputs["token_type_ids"] = torch.zeros_like(ids)
     try:
-        axes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-        config = configs.OnnxConfig(dynamic=True, dynamic_shapes=dict.fromkeys(inputs, axes), opset_version=OPSET)
+        config = configs.OnnxConfig(dynamic=True, opset_version=OPSET)
         exporter = cast(Any, exporter_onnx).OnnxExporter()
         model = _onnx(lambda: exporter.export(source.model, inputs, config=config).program)
     except Exception as error:
@@ -321,6 +349,26 @@ def _padded(source: Source) -> ir.Model:
         ) from error
     _finish_padded(model, source)
     return model
+
+
+def _run_padded(source: Source, model: ir.Model) -> None:
+    """Whether a padded graph runs at all, on a text alone and on two of equal length; the parity gate judges the rest.
+
+    Raises:
+        ExportError: onnxruntime cannot run it.
+    """
+    graph, weights = in_memory(model, "padded.weights")
+    (tokens,) = tokenized(source, source.asked(PROBES[:1]))
+    try:
+        session = Session(graph, {"padded.weights": weights}, provider="cpu", threads=available_threads())
+        for count in (1, 2):
+            session.run(pad([tokens] * count, 0, source.mask_id))
+    except Exception as error:
+        raise ExportError(
+            f"model type {source.config.model_type} gives a graph that onnxruntime cannot run",
+            hint="transformers' own exporter made it; report this with the versions in use",
+            code="architecture_unsupported",
+        ) from error
 
 
 def _finish_padded(model: ir.Model, source: Source) -> None:

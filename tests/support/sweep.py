@@ -1,16 +1,20 @@
 """Tiny random models of every text model family that transformers has, and what became of their export."""
 
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import onnx_ir as ir
 import torch
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForTextEncoding, PreTrainedModel
 from transformers.models.auto import modeling_auto
 
 from cloister import CloisterError
-from cloister.export import export
+from cloister.export import export, pipeline
+from cloister.export.architectures import facts
 from tests.support.models import AUTO, tokenizer
 
 _MAPPINGS = {
@@ -22,6 +26,7 @@ _MAPPINGS = {
 }
 LABELS = ["O", "B-PER", "I-PER"]
 WINDOW = 150
+_LARGEST = 4_000_000
 
 # Whatever of these a configuration knows is set; more special settings stand in _SPECIAL.
 _TINY: dict[str, Any] = {
@@ -44,10 +49,35 @@ _TINY: dict[str, Any] = {
 }
 
 
+_LATENT = {
+    "num_key_value_heads": 4,
+    "kv_lora_rank": 32,
+    "q_lora_rank": 32,
+    "qk_rope_head_dim": 8,
+    "qk_nope_head_dim": 8,
+    "qk_head_dim": 16,
+    "v_head_dim": 16,
+    "head_dim": 8,
+    "num_experts_per_tok": 2,
+    "first_k_dense_replace": 1,
+    "n_group": 2,
+    "topk_group": 1,
+}
+_GEMMA = {**{k: v for k, v in _TINY.items() if k.startswith(("hidden", "inter", "num_", "head"))}, "vocab_size": 608}
 _SPECIAL: dict[str, dict[str, Any]] = {
-    "t5": {"decoder_start_token_id": 0},
-    "mt5": {"decoder_start_token_id": 0},
-    "umt5": {"decoder_start_token_id": 0},
+    **dict.fromkeys(("t5", "mt5", "umt5"), {"decoder_start_token_id": 0}),
+    **dict.fromkeys(("deepseek_v2", "deepseek_v3", "axk1", "axk2", "minicpm3", "mistral4"), _LATENT),
+    **dict.fromkeys(("qwen3_moe", "qwen2_moe"), {"num_experts_per_tok": 2}),
+    "cohere_compass_text": {"layer_types": ["sliding_attention", "full_attention"]},
+    "esmc": {"num_key_value_heads": 4},
+    "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 9},
+    "gptj": {"rotary_dim": 8},
+    "luke": {"entity_vocab_size": 8, "entity_emb_size": 16},
+    "reformer": {"axial_pos_shape": [16, 16], "axial_pos_embds_dim": [32, 32], "attn_layers": ["local", "lsh"]},
+    "roc_bert": {"pronunciation_vocab_size": 8, "shape_vocab_size": 8},
+    "squeezebert": {"embedding_size": 64},
+    "t5gemma": {"encoder": _GEMMA, "decoder": _GEMMA},
+    "xmod": {"default_language": "en_XX"},
 }
 
 
@@ -72,8 +102,11 @@ def families() -> dict[str, list[str]]:
 def save(folder: Path, model_type: str, task: str, **special: Any) -> Path:
     """Write a tiny model of a family with random weights, spread enough that masks and positions matter."""
     config = AutoConfig.for_model(model_type)
+    if facts(model_type).refused:  # refused by its configuration, before there are any weights
+        config.save_pretrained(folder)
+        return folder
     known = set(config.to_dict())
-    after_padding = facts_positions(model_type) == "after padding"
+    after_padding = facts(model_type).positions == "after padding"
     words = tokenizer("bytes" if after_padding else "wordpiece", window=WINDOW)
     settings = {key: value for key, value in _TINY.items() if key in known}
     settings |= {"vocab_size": len(words) + 8, "pad_token_id": words.pad_token_id}
@@ -86,6 +119,10 @@ def save(folder: Path, model_type: str, task: str, **special: Any) -> Path:
     auto: Any = {**AUTO, "fill-mask": AutoModelForMaskedLM}[task]
     if task == "feature-extraction" and config.is_encoder_decoder:
         auto = AutoModelForTextEncoding
+    with torch.device("meta"):
+        size = sum(p.numel() for p in auto.from_config(config).parameters())
+    if size > _LARGEST:
+        raise ValueError(f"{model_type} is not tiny: {size} parameters")
     torch.manual_seed(0)
     model: PreTrainedModel = auto.from_config(config)
     with torch.no_grad():
@@ -97,18 +134,43 @@ def save(folder: Path, model_type: str, task: str, **special: Any) -> Path:
     return folder
 
 
-def facts_positions(model_type: str) -> str:
-    from cloister.export.architectures import facts
+def run(model_type: str, task: str, check: Callable[[Path, Path], None] | None = None) -> Outcome:
+    """Export one family in float and in int8, from one trace, and say what became of it.
 
-    return facts(model_type).positions
-
-
-def run(model_type: str, task: str, precision: Any = "int8") -> Outcome:
-    """Export one family and say what became of it."""
-    with tempfile.TemporaryDirectory() as folder:
+    Args:
+        model_type: of transformers.
+        task: one of its tasks.
+        check: called with the folders of the model and of each bundle.
+    """
+    with tempfile.TemporaryDirectory() as folder, _traced_once():
         source = save(Path(folder) / "model", model_type, task)
-        try:
-            report = export(source, Path(folder) / "bundle", task=task, precision=precision)
-        except CloisterError as error:
-            return Outcome(task, "refused", f"{error.code}: {error.message}")
+        report = None
+        for precision in ("fp32", "int8"):
+            try:
+                report = export(source, Path(folder) / precision, task=task, precision=precision)  # type: ignore[arg-type]
+            except CloisterError as error:
+                return Outcome(task, "refused", f"{error.code}: {error.message}")
+            if check is not None:
+                check(source, Path(folder) / precision)
+        assert report is not None
         return Outcome(task, report.path, report.path_reason)
+
+
+@contextmanager
+def _traced_once() -> Iterator[None]:
+    """Both precisions from one trace, which takes most of the time: quantizing changes the graph, so a copy is kept."""
+    plain = pipeline.trace
+    kept: list[tuple[Any, Any]] = []
+
+    def trace(source: Any) -> Any:
+        if not kept:
+            made = plain(source)
+            kept.append((made, ir.to_proto(made.model)))
+        made, proto = kept[0]
+        return replace(made, model=ir.from_proto(proto))
+
+    pipeline.trace = trace
+    try:
+        yield
+    finally:
+        pipeline.trace = plain
