@@ -219,7 +219,7 @@ def _packed(source: Source) -> tuple[ir.Model, int]:
 
 
 def _count(source: Source) -> None:
-    """Run the model on a pack once, for nothing but whether every layer calls the attention function: it takes less than
+    """Run the model on a pack once, only to see whether every layer calls the attention function: that takes less than
     a trace, and models that do not are many.
 
     Raises:

@@ -1,12 +1,20 @@
-"""Tiny random models of every text model family that transformers has, and what became of their export."""
+"""Tiny random models of every text model family that transformers has, and what became of their export.
 
+    python -m tests.support.sweep [MODEL_TYPE …]
+
+exports the families named (or those that were never tried) and writes the outcomes into `tests/data/families.json`.
+"""
+
+import json
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 import torch
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForTextEncoding, PreTrainedModel
@@ -15,6 +23,7 @@ from transformers.models.auto import modeling_auto
 from cloister import CloisterError
 from cloister.export import export, pipeline
 from cloister.export.architectures import facts
+from cloister.runtime import load
 from tests.support.models import AUTO, tokenizer
 
 _MAPPINGS = {
@@ -26,6 +35,8 @@ _MAPPINGS = {
 }
 LABELS = ["O", "B-PER", "I-PER"]
 WINDOW = 150
+TABLE = Path(__file__).resolve().parents[1] / "data" / "families.json"
+UNTRIED = "untried"
 _LARGEST = 4_000_000
 
 # Whatever of these a configuration knows is set; more special settings stand in _SPECIAL.
@@ -65,9 +76,9 @@ _LATENT = {
 }
 _GEMMA = {**{k: v for k, v in _TINY.items() if k.startswith(("hidden", "inter", "num_", "head"))}, "vocab_size": 608}
 _SPECIAL: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("t5", "mt5", "umt5"), {"decoder_start_token_id": 0}),
+    **{key: {"decoder_start_token_id": 0} for key in ("t5", "mt5", "umt5")},
     **dict.fromkeys(("deepseek_v2", "deepseek_v3", "axk1", "axk2", "minicpm3", "mistral4"), _LATENT),
-    **dict.fromkeys(("qwen3_moe", "qwen2_moe"), {"num_experts_per_tok": 2}),
+    **{key: {"num_experts_per_tok": 2} for key in ("qwen3_moe", "qwen2_moe")},
     "cohere_compass_text": {"layer_types": ["sliding_attention", "full_attention"]},
     "esmc": {"num_key_value_heads": 4},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 9},
@@ -134,6 +145,41 @@ def save(folder: Path, model_type: str, task: str, **special: Any) -> Path:
     return folder
 
 
+def read_table() -> dict[str, Outcome]:
+    """The outcome that every family is expected to have."""
+    return {name: Outcome(**fields) for name, fields in json.loads(TABLE.read_text("utf-8")).items()}
+
+
+def write_table(outcomes: Mapping[str, Outcome]) -> None:
+    """Write expected outcomes, sorted."""
+    fields = {name: asdict(outcome) for name, outcome in sorted(outcomes.items())}
+    TABLE.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def task_of(tasks: list[str]) -> str:
+    """The task a family is tried with: the first it has of those that ask most of the export."""
+    return next(task for task in _MAPPINGS if task in tasks)
+
+
+def same_bits(bundle: Path) -> None:
+    """A text's outputs must not depend on its batch: alone, among others, and in another order."""
+    engine = load(bundle)
+    texts: list[Any] = [f"{'word ' * (i * 5 % 31)}number {i}" for i in range(12)]
+    if engine.task == "question-answering":
+        texts = [("Which number?", text) for text in texts]
+    elif engine.task == "fill-mask":
+        texts = [f"{engine.tokenizer.raw.id_to_token(engine.manifest.tokenizer.mask_id or 0)} {text}" for text in texts]
+    else:
+        texts += [("one text", "and a second, longer text"), ("a pair", "b")]
+    tokens = engine.tokenize(texts, truncate=True)
+    alone = [engine.forward([one])[0] for one in tokens]
+    together = engine.forward(tokens)
+    turned = engine.forward(tokens[::-1])[::-1]
+    for a, b, c in zip(alone, together, turned, strict=True):
+        assert np.array_equal(a, b), "bits depend on the batch"
+        assert np.array_equal(a, c), "bits depend on the order"
+
+
 def run(model_type: str, task: str, check: Callable[[Path, Path], None] | None = None) -> Outcome:
     """Export one family in float and in int8, from one trace, and say what became of it.
 
@@ -174,3 +220,17 @@ def _traced_once() -> Iterator[None]:
         yield
     finally:
         pipeline.trace = plain
+
+
+def main(names: list[str]) -> None:
+    """Try families and note what became of them, one by one, so that a stopped run keeps what it has."""
+    known, found = families(), read_table()
+    for name in names or [n for n in known if n not in found or found[n].path == UNTRIED]:
+        found[name] = run(name, task_of(known[name]), lambda _, bundle: same_bits(bundle))
+        write_table(found)
+        sys.stdout.write(f"{name}: {found[name].path} ({found[name].reason})\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
