@@ -16,8 +16,8 @@ LAYERS = ["privacy", "runtime", "export", "cli"]  # from the bottom up
 GIANTS = {
     "onnxruntime": {"runtime/session.py"},
     "tokenizers": {"runtime/tokens.py"},
-    "torch": {"export/attention.py", "export/parity.py", "export/source.py", "export/trace.py"},
-    "transformers": {"export/attention.py", "export/source.py", "export/trace.py"},
+    "torch": {f"export/{n}.py" for n in ("attention", "padded", "reference", "source", "trace")},
+    "transformers": {f"export/{n}.py" for n in ("answers", "attention", "padded", "source")},
     "optimum": {"export/source.py"},
     "hyperscan": {"privacy/engines.py", "privacy/prefilter.py"},
     "typer": {f"cli/{n}.py" for n in ("__init__", "check", "export", "inspect", "predict", "redact", "serve")},
