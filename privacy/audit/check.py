@@ -1,8 +1,8 @@
 """The checker: reads a log as bytes, rebuilds its tree, and says what is wrong and where.
 
 It shares no code with the writer, so that a mistake in one is seen by the other. What it proves: every record is the
-one that was signed, in its place, up to the log's last checkpoint. What only a checkpoint kept elsewhere can prove: that
-nothing after it was cut away, and that the log was not made anew by whoever holds its key.
+one that was signed, in its place, up to the log's last checkpoint. What only a checkpoint kept elsewhere can prove:
+that nothing after it was cut away, and that the log was not made anew by whoever holds its key.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from ... import AuditLogError, CloisterError, StorageError
+from ... import CloisterError, StorageError
 from .check_files import Files, Frame
 from .check_notes import Accumulator, Head, Key, hash_children, hash_record, read_head
 
@@ -106,6 +106,9 @@ class _Check:
         self._roots: dict[int, bytes] = {}
         self._last_time = 0
         self._minimum = 0
+        self._levels: list[list[bytes]] = []  # hashes of full tiles, level by level from 1
+        self._base = 0  # index of the first record that is in no full bundle
+        self._tail: list[bytes] = []  # and the records from there on, those of the journal too
 
     def run(self, kept: Sequence[bytes]) -> Verdict:
         verdict = self._verdict
@@ -115,9 +118,7 @@ class _Check:
         published = head.size if head is not None else 0
         self._walk(published, frames, wanted)
         if head is not None:
-            self._compare(
-                head, "rebuilt", "the records do not fit the signed checkpoint: they were changed or made anew"
-            )
+            self._compare(head, "rebuilt", "the records do not fit the signed checkpoint: changed, or made anew")
         for one, frame in frames:
             self._compare(one, "rebuilt", f"records {frame.start} to {one.size - 1} do not fit their checkpoint")
         last = max((h for h in (head, *(h for h, _ in frames)) if h is not None), key=lambda h: h.size, default=None)
@@ -129,8 +130,9 @@ class _Check:
             self._warn("unanchored", UNANCHORED)
         if verdict.pruned > self._minimum:
             self._blame("removed", "records are missing, and no record says that they were pruned", self._minimum)
-        for path in self._files.unexpected():
-            self._blame("unexpected", f"{path} belongs to no log of this size")
+        for path in self._files.unexpected(self._expected):
+            if not self._files.changed:
+                self._blame("unexpected", f"{path} belongs to no log of this size")
         verdict.problems.sort(key=lambda f: (f.record is None, f.record or 0))
         return verdict
 
@@ -193,44 +195,52 @@ class _Check:
         """Hash every record in order; remember the root at each size that somebody signed."""
         tree = Accumulator()
         self._roots = {0: tree.root()} if 0 in wanted else {}
-        level: list[bytes] = []
+        full: list[bytes] = []
+
+        def add(value: bytes) -> None:
+            tree.add(value)
+            if tree.count in wanted:
+                self._roots[tree.count] = tree.root()
+
         for number in range((published + WIDTH - 1) // WIDTH):
-            width = min(WIDTH, published - number * WIDTH)
-            hashes = self._bundle(number, width)
+            hashes = self._bundle(number, min(WIDTH, published - number * WIDTH))
             for value in hashes:
-                tree.add(value)
-                if tree.count in wanted:
-                    self._roots[tree.count] = tree.root()
-            if width == WIDTH:
-                level.append(_perfect(hashes))
-        self._check_levels(level)
+                add(value)
+            if len(hashes) == WIDTH:
+                full.append(_perfect(hashes))
         for _, frame in frames:
             for offset, record in enumerate(frame.records):
                 self._event(tree.count, record, f"record {frame.start + offset} of the journal")
-                tree.add(hash_record(record))
-                if tree.count in wanted:
-                    self._roots[tree.count] = tree.root()
+                add(hash_record(record))
+            self._tail += frame.records
+        self._base = len(full) * WIDTH
+        self._check_levels(full + _pyramid([hash_record(record) for record in self._tail]), published // WIDTH)
 
     def _bundle(self, number: int, width: int) -> list[bytes]:
         """Hashes of a bundle's records, compared with the tile of hashes beside it."""
         first = number * WIDTH
         tile = self._files.hashes(0, number, width)
         if len(tile) != width:
-            self._blame(
-                "missing", f"the hashes of records {first} to {first + width - 1} are missing or damaged", first
-            )
-        records = self._files.records(number, width)
-        if records is None:
+            self._blame("missing", f"hashes of records {first} to {first + width - 1} are missing or damaged", first)
+        bundle = self._files.records(number, width)
+        if bundle is None:
             if width < WIDTH or self._verdict.pruned != first:
                 self._blame("removed", f"records {first} to {first + width - 1} are missing", first)
             else:
                 self._verdict.pruned = first + width
             return tile[:width]
+        records, whole = bundle
         hashes = [hash_record(record) for record in records]
-        if hashes != tile:
+        if not whole:
+            self._blame(
+                "edited", f"the bundle is damaged after record {first + len(records) - 1}", first + len(records)
+            )
+        if hashes != tile and len(tile) == width:
             self._blame(*_difference(hashes, tile, first))
         for offset, record in enumerate(records):
             self._event(first + offset, record)
+        if width < WIDTH:
+            self._tail = records
         # A missing or surplus record must not shift those of the next bundle, which may be in order.
         return (hashes + tile[len(hashes) :])[:width]
 
@@ -247,18 +257,28 @@ class _Check:
         self._last_time = event.time
         self._minimum = max(self._minimum, event.unmapped.minimum_index)
 
-    def _check_levels(self, hashes: list[bytes]) -> None:
-        """Tiles above the lowest level, rebuilt from below."""
+    def _check_levels(self, hashes: list[bytes], published: int) -> None:
+        """Tiles above the lowest level, rebuilt from below; the first `published` hashes must be in the folder."""
         level = 1
         while hashes:
-            above = []
-            for number in range((len(hashes) + WIDTH - 1) // WIDTH):
-                part = hashes[number * WIDTH : (number + 1) * WIDTH]
+            self._levels.append(hashes)
+            for number in range((published + WIDTH - 1) // WIDTH):
+                part = hashes[number * WIDTH : min((number + 1) * WIDTH, published)]
                 if self._files.hashes(level, number, len(part)) != part:
                     self._blame("edited", f"tile {number} of level {level} does not fit the records below it")
-                if len(part) == WIDTH:
-                    above.append(_perfect(part))
-            hashes, level = above, level + 1
+            hashes, level, published = _pyramid(hashes), level + 1, published // WIDTH
+
+    def _expected(self, level: str, number: int, width: int) -> bytes:
+        """A tile that a writer may have written ahead of its checkpoint: it holds what is in the journal."""
+        start = number * WIDTH
+        if level in ("entries", "0"):
+            at = start - self._base
+            records = self._tail[at : at + width] if at >= 0 else []
+            if level == "0":
+                return b"".join(map(hash_record, records))
+            return b"".join(len(record).to_bytes(2, "big") + record for record in records)
+        row = self._levels[int(level) - 1] if int(level) <= len(self._levels) else []
+        return b"".join(row[start : start + width])
 
     def _blame(self, kind: str, message: str, record: int | None = None) -> None:
         if len(self._verdict.problems) < _PROBLEM_LIMIT:
@@ -284,10 +304,12 @@ def _difference(found: list[bytes], signed: list[bytes], first: int) -> tuple[st
     return "edited", f"record {index} was changed, or its hash was", index
 
 
+def _pyramid(hashes: list[bytes]) -> list[bytes]:
+    """Hashes of the full tiles that lie in a row."""
+    return [_perfect(hashes[i : i + WIDTH]) for i in range(0, len(hashes) - WIDTH + 1, WIDTH)]
+
+
 def _perfect(hashes: list[bytes]) -> bytes:
     while len(hashes) > 1:
         hashes = [hash_children(hashes[i], hashes[i + 1]) for i in range(0, len(hashes), 2)]
     return hashes[0]
-
-
-__all__ = ["UNANCHORED", "Anchor", "AuditLogError", "Finding", "Verdict", "verify"]

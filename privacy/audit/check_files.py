@@ -9,7 +9,9 @@ from pathlib import Path
 from ... import AuditLogError
 
 _HEAD = 40
+_ATTEMPTS = 50
 _JOURNAL = re.compile(r"[0-9]{20}\Z")
+_TILE = re.compile(r"tile/(?P<level>entries|[0-9])/(?P<number>(x[0-9]{3}/)*[0-9]{3})(\.p/(?P<width>[0-9]{1,3}))?\Z")
 _OTHER_FILES = re.compile(r"(checkpoint(\.new)?|lock|audit\.(key|pub)|journal|tile|periods)\Z")
 
 Report = Callable[[str, str, int | None], None]
@@ -38,6 +40,33 @@ class Files:
                 "there is no audit log at the given path", hint="check the path", code="audit_log_not_found"
             )
         self._used: set[str] = set()
+        self._kept: dict[str, bytes | None] = {}
+        for _ in range(_ATTEMPTS):
+            # While a service writes, all but full tiles may be replaced at any moment: they are read at one.
+            self._kept = self._snapshot()
+            if self._on_disk("checkpoint") == self._kept["checkpoint"]:
+                break
+
+    def _snapshot(self) -> dict[str, bytes | None]:
+        found = {"checkpoint": self._on_disk("checkpoint")}
+        lines = (found["checkpoint"] or b"").split(b"\n")
+        size = int(lines[1]) if len(lines) > 1 and lines[1].isdigit() and len(lines[1]) < 20 else 0
+        names = [f"journal/{name}" for name in self._journals()]
+        for level in range(8):
+            number, width = divmod(size >> (8 * level), 256)
+            if width:
+                names.append(_tile(str(level), number, width))
+                names += [_tile("entries", number, width)] if level == 0 else []
+        return found | {name: self._on_disk(name) for name in names}
+
+    @property
+    def changed(self) -> bool:
+        """Whether the log was written to since it was opened here."""
+        return self._snapshot() != self._kept
+
+    def _journals(self) -> list[str]:
+        folder = self._root / "journal"
+        return sorted(p.name for p in folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
 
     def checkpoint(self) -> bytes:
         """The published checkpoint; empty where there is none."""
@@ -50,15 +79,14 @@ class Files:
             return []
         return [data[i : i + 32] for i in range(0, len(data), 32)]
 
-    def records(self, number: int, width: int) -> list[bytes] | None:
-        """Records of a bundle, as far as the lengths in it make sense; None where there is no bundle."""
+    def records(self, number: int, width: int) -> tuple[list[bytes], bool] | None:
+        """Records of a bundle as far as the lengths in it make sense, and whether they all do; None without one."""
         data = self._read(_tile("entries", number, width))
-        return None if data is None else _records(data)[0]
+        return None if data is None else _records(data)
 
     def frames(self, blame: Report, warn: Report) -> Iterator[Frame]:
         """What the journals hold, oldest first."""
-        folder = self._root / "journal"
-        names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
+        names = [name.removeprefix("journal/") for name in self._kept if name.startswith("journal/")]
         for name in names:
             self._used.add(f"journal/{name}")
             data = self._read(f"journal/{name}") if _JOURNAL.match(name) else None
@@ -84,33 +112,45 @@ class Files:
                         None,
                     )
 
-    def unexpected(self) -> Iterator[str]:
-        """Files that a log of this size does not have. Narrower tiles of an earlier, smaller tree are allowed for."""
+    def unexpected(self, expected: Callable[[str, int, int], bytes]) -> Iterator[str]:
+        """Files that the log does not have, links among them.
+
+        Allowed for are tiles of an earlier, smaller tree, and those a writer wrote ahead of its checkpoint, whole or,
+        as a crash leaves them, in part.
+
+        Args:
+            expected: bytes of a tile by level, number and width; fewer where the records do not reach that far.
+        """
         for path in sorted(self._root.rglob("*")):
             name = path.relative_to(self._root).as_posix()
-            if path.is_dir() and not path.is_symlink():
+            if name in self._used or (path.is_dir() and not path.is_symlink()):
                 continue
             top = name.partition("/")[0]
-            if name in self._used or (top == "tile" and self._is_narrower(name)):
-                continue
-            if (top in ("tile", "journal")) or not _OTHER_FILES.match(top):
+            if top == "tile":
+                data = self._on_disk(name)
+                if data is None or not (self._is_narrower(name, data) or _begins(name, data, expected)):
+                    yield name
+            elif top == "journal" or path.is_symlink() or not _OTHER_FILES.match(top):
                 yield name
 
-    def _is_narrower(self, name: str) -> bool:
+    def _is_narrower(self, name: str, data: bytes) -> bool:
         """Whether a partial tile is the beginning of one that belongs to the log."""
-        base, dot, width = name.rpartition(".p/")
-        if not dot or not width.isdigit():
-            return False
-        data = self._read(name) or b""
-        wider = [u for u in self._used if u == base or u.startswith(f"{base}.p/")]
-        return any((self._read(u) or b"").startswith(data) for u in wider) and bool(data)
+        base, dot, _ = name.rpartition(".p/")
+        wider = [u for u in self._used if dot and (u == base or u.startswith(f"{base}.p/"))]
+        return any((self._read(u) or b"").startswith(data) for u in wider)
 
     def _read(self, name: str) -> bytes | None:
+        data = self._kept[name] if name in self._kept else self._on_disk(name)
+        if data is not None:
+            self._used.add(name)
+        return data
+
+    def _on_disk(self, name: str) -> bytes | None:
         path = self._root / name
-        if path.is_symlink() or not path.is_file():
+        try:
+            return None if path.is_symlink() or not path.is_file() else path.read_bytes()
+        except FileNotFoundError:
             return None
-        self._used.add(name)
-        return path.read_bytes()
 
 
 def _tile(level: str, number: int, width: int) -> str:
@@ -121,8 +161,18 @@ def _tile(level: str, number: int, width: int) -> str:
     return f"tile/{level}/{name}" + ("" if width == 256 else f".p/{width}")
 
 
+def _begins(name: str, data: bytes, expected: Callable[[str, int, int], bytes]) -> bool:
+    found = _TILE.match(name)
+    if found is None:
+        return False
+    number = int("".join(c for c in found["number"] if c.isdigit()))
+    width = int(found["width"] or 256)
+    return name == _tile(found["level"], number, width) and expected(found["level"], number, width).startswith(data)
+
+
 def _records(data: bytes) -> tuple[list[bytes], bool]:
-    records, at = [], 0
+    records: list[bytes] = []
+    at = 0
     while at + 2 <= len(data):
         size = data[at] << 8 | data[at + 1]
         if at + 2 + size > len(data):

@@ -1,4 +1,4 @@
-"""Proofs for strangers: a record's inclusion as C2SP `tlog-proof`, a checkpoint's consistency as `tlog-witness` takes it.
+"""Proofs for strangers: that a record is in a log (C2SP `tlog-proof`), that a log only grew (`tlog-witness`).
 
 Sources: https://c2sp.org/tlog-proof, https://c2sp.org/tlog-witness.
 """

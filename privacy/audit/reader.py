@@ -105,7 +105,7 @@ class LogReader:
         return inclusion(index, self.head.size, self._subtree)
 
     def consistency(self, size: int) -> list[bytes]:
-        """Proof that the latest checkpoint extends the one of a size (RFC 6962, section 2.1.2). Raises AuditLogError."""
+        """Proof that the log extends itself at a smaller size (RFC 6962, section 2.1.2). Raises AuditLogError."""
         if not 0 <= size <= self.head.size:
             raise AuditLogError("the log is not that large", hint=f"it has {self.head.size} records")
         return consistency(size, self.head.size, self._subtree)

@@ -45,6 +45,7 @@ class LogStore:
         self._tree = tree
         self._tail = tail  # records since the last full bundle
         self._full: list[tuple[str, bytes]] = []  # full tiles and bundles that are not on disk yet
+        self._written = {path for path, _ in self._partial()}  # what the published checkpoint needs, and nobody touches
 
     @property
     def size(self) -> int:
@@ -173,15 +174,18 @@ class LogStore:
         self._storage.sync_folder("")
         self._begin_journal()
         self.published = self.size
+        self._written = {path for path, _ in self._partial()}
         self._full = []
 
     def _write_tiles(self) -> None:
         changed: set[str] = set()
         for path, data in [*self._full, *self._partial()]:
+            if path in self._written:
+                continue
             changed |= self._make_folders(paths.folder_of(path))
             self._storage.write(path, data)
             self._storage.sync(path)
-        for folder in sorted(changed - {""}):
+        for folder in sorted(changed):
             self._storage.sync_folder(folder)
 
     def _make_folders(self, path: str) -> set[str]:
