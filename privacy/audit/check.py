@@ -130,7 +130,7 @@ class _Check:
             self._warn("unanchored", UNANCHORED)
         if verdict.pruned > self._minimum:
             self._blame("removed", "records are missing, and no record says that they were pruned", self._minimum)
-        for path in self._files.unexpected(self._expected):
+        for path in self._files.unexpected(self._expected) if head is not None else ():
             if not self._files.changed:
                 self._blame("unexpected", f"{path} belongs to no log of this size")
         verdict.problems.sort(key=lambda f: (f.record is None, f.record or 0))
