@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .stream import RedactionStream as RedactionStream
     from .stream import TaggedSpan as TaggedSpan
     from .stream import Tagger as Tagger
+    from .unseal import Unseal as Unseal
     from .vault import RestoreStream as RestoreStream
 
 _HOMES = {
@@ -32,6 +33,7 @@ _HOMES = {
     "Span": "spans",
     "TaggedSpan": "stream",
     "Tagger": "stream",
+    "Unseal": "unseal",
     "redact_json": "jsondoc",
 }
 

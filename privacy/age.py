@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from .. import KeyFileError, MissingExtra, SealError
 
@@ -23,6 +23,18 @@ def _pyrage() -> ModuleType:
         raise MissingExtra("age encryption is not installed", hint="pip install 'cloister[seal]'") from error
 
 
+class Writer(Protocol):
+    """Takes the pieces of an encrypted file."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take a piece whole; returns its length."""
+        ...
+
+    def flush(self) -> None:
+        """Pass on what is held back."""
+        ...
+
+
 @dataclass(frozen=True, repr=False)
 class Recipients:
     """Who can open what is encrypted.
@@ -34,7 +46,7 @@ class Recipients:
     lines: tuple[str, ...]
     _keys: Sequence[Any]
 
-    def encrypt(self, source: BinaryIO, target: BinaryIO) -> None:
+    def encrypt(self, source: BinaryIO, target: Writer) -> None:
         """Encrypt a stream to all recipients. Raises what reading and writing raise."""
         age = _pyrage()
         try:

@@ -9,9 +9,9 @@ _PR_SET_DUMPABLE = 4
 def forbid_core_dumps() -> None:
     """No core file of this process from here on, and of none that it starts.
 
-    The limit RLIMIT_CORE goes to 0. On Linux the process is also marked as not dumpable, which covers a core pattern that
-    is a pipe (the limit does not) and keeps other processes of the same user from reading its memory; root still can. A
-    system without either is left as it is.
+    The limit RLIMIT_CORE goes to 0. On Linux the process is also marked as not dumpable, which covers a core pattern
+    that is a pipe (the limit does not) and keeps other processes of the same user from reading its memory; root still
+    can. A system without either is left as it is.
     """
     try:
         import resource

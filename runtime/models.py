@@ -9,8 +9,9 @@ from pathlib import Path
 
 from .. import CloisterError, NotFound, Unavailable
 from .batching import Batch
+from .bundle import SEAL
 from .engine import Engine
-from .manifest import is_plain
+from .manifest import MANIFEST, is_plain
 from .online import Concurrency, OnlineEngine
 
 Observe = Callable[[str, Batch], None]
@@ -177,4 +178,4 @@ class Models:
 
 
 def _is_bundle(path: Path) -> bool:
-    return path.is_dir() and (path / "manifest.json").is_file()
+    return path.is_dir() and any((path / name).is_file() for name in (MANIFEST, SEAL))
