@@ -23,7 +23,9 @@ def seal(
     recipient: Annotated[list[str], typer.Option(help="age1… or a file of them, as a device's recipient.txt.")],
     signing_key: Annotated[list[str], typer.Option(help="The publisher's signing key: FILE, env:NAME or fd:N.")],
     version: Annotated[int, typer.Option(help="Version, rising: devices can refuse older ones.", min=1)],
-    name: Annotated[str, typer.Option("--id", help="What it is a version of.")] = "default",
+    name: Annotated[
+        str | None, typer.Option("--id", help="What it is a version of. [default: the sealed one's, or: default]")
+    ] = None,
     identity: Identity = None,
     public_key: PublicKey = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -37,13 +39,14 @@ def seal(
     """
     from ..privacy.age import parse_recipients
     from ..privacy.keyfiles import read_secret_key
-    from ..privacy.seal import Label
+    from ..privacy.seal import DEFAULT_ID, Label
     from ..privacy.seal import seal as write
 
     recipients = parse_recipients(line for given in recipient for line in _lines(given))
     signers = [read_secret_key(key) for key in signing_key]
-    contents = _contents(source, unseal(identity, public_key, 0, None))
-    made = write(out, contents, Label(version, name), recipients=recipients, signers=signers)
+    contents, before = _contents(source, unseal(identity, public_key, 0, None))
+    label = Label(version, name or before or DEFAULT_ID)
+    made = write(out, contents, label, recipients=recipients, signers=signers)
     if as_json:
         fields = {
             "sealed": str(out),
@@ -79,15 +82,16 @@ def _lines(given: str) -> list[str]:
         raise KeyFileError("the file of recipients cannot be read", hint="--recipient age1… or a file") from None
 
 
-def _contents(source: Path, keys: Unseal | None) -> Contents:
-    """What is to be sealed, verified: a bundle, what another seal holds, or one file."""
+def _contents(source: Path, keys: Unseal | None) -> tuple[Contents, str | None]:
+    """What is to be sealed, verified: a bundle, what another seal holds, or one file; and the id it was sealed with."""
     from ..privacy.seal import Contents, open_sealed, read_file
     from ..runtime.bundle import SEAL, read
 
     if keys is not None and (source / SEAL).is_file():
         with open_sealed(source, keys) as opened:
             if opened.kind == "file":
-                return opened.everything()
-    elif source.is_file():
-        return read_file(source)
-    return Contents("bundle", read(source, unseal=keys).contents)
+                return opened.everything(), opened.seal.id
+        return Contents("bundle", read(source, unseal=keys).contents), opened.seal.id
+    if source.is_file():
+        return read_file(source), None
+    return Contents("bundle", read(source, unseal=keys).contents), None

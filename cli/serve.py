@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import MissingExtra
+from .options import Identity, PublicKey
 
 
 def serve(
@@ -18,6 +19,10 @@ def serve(
     ] = None,
     audit: Annotated[str | None, typer.Option(help="Folder of the audit log.")] = None,
     audit_key: Annotated[str | None, typer.Option(help="Key of the audit log.")] = None,
+    identity: Identity = None,
+    public_key: PublicKey = None,
+    min_version: Annotated[int | None, typer.Option(help="Refuse sealed bundles of a lower version.", min=0)] = None,
+    bundle_id: Annotated[list[str] | None, typer.Option(help="NAME=ID: the id the sealed bundle must have.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with any of the settings.")] = None,
     models: Annotated[str | None, typer.Option(help="Folder of bundles that may be loaded while serving.")] = None,
     memory_limit: Annotated[str | None, typer.Option(help="Refuse new requests above it, for example 2GiB.")] = None,
@@ -46,6 +51,10 @@ def serve(
         "host": host,
         "port": port,
         "policy": policy,
+        "identity": identity,
+        "public_key": public_key,
+        "min_version": min_version,
+        "bundle_ids": bundle_id,
         "audit": audit,
         "audit_key": audit_key,
         "models": models,

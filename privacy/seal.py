@@ -37,6 +37,7 @@ from .storage import new_folder, system_errors, write_synced, write_whole
 from .unseal import Unseal
 
 __all__ = [
+    "DEFAULT_ID",
     "Contents",
     "Demand",
     "Label",
@@ -50,6 +51,10 @@ __all__ = [
 ]
 
 
+DEFAULT_ID = "default"
+"""Id where none is given: all such bundles of a publisher share one sequence of versions."""
+
+
 @dataclass(frozen=True)
 class Label:
     """What is known of a seal from outside.
@@ -60,7 +65,7 @@ class Label:
     """
 
     version: int
-    bundle_id: str = "default"
+    bundle_id: str = DEFAULT_ID
 
 
 def seal(

@@ -75,13 +75,17 @@ class Folder:
             Irregular: something else.
             OSError: not there, no permission.
         """
-        with os.fdopen(self._open(name), "rb") as file:
-            status = os.fstat(file.fileno())
+        descriptor = self._open(name)
+        try:
+            status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise Irregular(name, "kind")
             if status.st_size > limit:
                 raise Irregular(name, "size")
-            data = file.read(limit + 1)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read(limit + 1)
+        finally:
+            os.close(descriptor)
         if len(data) > limit:
             raise Irregular(name, "size")
         return data
@@ -168,13 +172,18 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o600, replace: bool 
             os.fsync(file.fileno())
         if replace:
             os.replace(temporary, path)
-        else:
-            _name(temporary, path)
+            sync_folder(path.parent)
+            return
+        _name(temporary, path)
+        try:
+            sync_folder(path.parent)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
     except FileExistsError as error:
         raise OutputExists(f"{path.name} is there already", hint="choose another path") from error
     finally:
         Path(temporary).unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def _name(temporary: str, path: Path) -> None:

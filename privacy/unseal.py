@@ -1,7 +1,7 @@
 """What it takes to open something sealed: whose signature, which identity, and how old it may be."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .age import Identities, parse_identities
@@ -24,6 +24,12 @@ class Unseal:
     min_version: int = 0
     bundle_id: str | None = None
     _kept: list[Identities] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def expecting(self, bundle_id: str | None) -> "Unseal":
+        """The same keys and demands for a bundle of this id; None takes any."""
+        other = replace(self, bundle_id=bundle_id)
+        object.__setattr__(other, "_kept", self._kept)  # one descriptor, read once for all
+        return other
 
     @property
     def minimum_file(self) -> Path | None:

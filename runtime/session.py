@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import BundleError, CloisterError, MissingExtra, ProviderError
+from .. import BundleError, CloisterError, MissingExtra, ProviderError, Unsupported
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+_MODEL_OPTIONS = "ORT_LOAD_CONFIG_FROM_MODEL"
 
 # ONNX Runtime's fused skip + layer norm is several times slower on CPU than the addition and the layer norm it replaces
 # (benchmarks/README.md), so the fusion is switched off.
@@ -102,6 +104,7 @@ class Session:
     Raises:
         BundleError: onnxruntime does not accept the graph.
         ProviderError: the provider is not available.
+        Unsupported: the environment lets models set options.
     """
 
     def __init__(
@@ -118,6 +121,11 @@ class Session:
             raise ProviderError(
                 f"this onnxruntime has no provider for {provider}",
                 hint="use --provider cpu, or install the build for it: pip install 'cloister[gpu]'",
+            )
+        if os.environ.get(_MODEL_OPTIONS) == "1":
+            raise Unsupported(
+                f"{_MODEL_OPTIONS} lets a model set its own options, such as a profile that is written to the disk",
+                hint=f"unset {_MODEL_OPTIONS}",
             )
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -139,10 +147,7 @@ class Session:
                 options,
                 providers=[_PROVIDERS[provider]],
                 disabled_optimizers=_SLOW_FUSIONS,
-                # Options inside a model could switch profiling on where the environment asks to honour them, and the
-                # fallback to another provider prints names of the graph on standard output.
-                read_config_from_model=0,
-                enable_fallback=0,
+                enable_fallback=0,  # it prints names of the graph on standard output
             )
         except Exception as error:
             raise BundleError(
