@@ -1,5 +1,6 @@
 """A sealed load writes nothing: not under a limit that forbids it, not by the list of system calls, not on request."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -57,7 +58,7 @@ def test_a_load_succeeds_where_no_file_can_be_written(ground: Ground, places: di
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() in ("negative", "positive")
     assert [p for name in ("home", "tmpdir", "xdg_cache_home", "cwd") for p in (tmp_path / name).rglob("*")] == []
-    refused = run(NO_FILES + "open('x', 'w').write('y')", ground, places)
+    refused = run(NO_FILES + "open('x', 'w', buffering=1).write('y\\n')", ground, places)
     assert "File too large" in refused.stderr  # the limit does forbid it
 
 
@@ -76,7 +77,7 @@ def test_no_system_call_opens_a_file_for_writing(ground: Ground, places: dict[st
         assert done.returncode == 0, done.stderr
         lines = (tmp_path / "trace").read_text().splitlines()
         assert any("seal.json" in line for line in lines) == ("load(" in code)
-        return [line for line in lines if WRITING.search(line) and "/dev/null" not in line and "ENOENT" not in line]
+        return [line for line in lines if WRITING.search(line) and "/dev/null" not in line]
 
     assert writes(LOAD) == []
     assert writes("open('x', 'w')")  # a write is seen
@@ -110,16 +111,19 @@ def test_a_model_cannot_switch_profiling_on(tmp_path: Path, monkeypatch: pytest.
 
     files = Path(__file__).resolve().parents[1] / "data" / "bundle_v1"
     model = onnx.load(files / "encoder.onnx", load_external_data=False)
-    model.metadata_props.add(key="ort_config", value='{"session_options": {"enable_profiling": true}}')
+    model.metadata_props.add(key="ort_config", value='{"session_options": {"enable_profiling": 1}}')
     weights = (files / "encoder.weights").read_bytes()
     monkeypatch.setenv("ORT_LOAD_CONFIG_FROM_MODEL", "1")
     monkeypatch.chdir(tmp_path)
-    Session(model.SerializeToString(), {"encoder.weights": weights}, provider="cpu", threads=1)
+    with pytest.raises(CloisterError) as error:
+        Session(model.SerializeToString(), {"encoder.weights": weights}, provider="cpu", threads=1)
+    assert error.value.code == "unsupported"
     assert list(tmp_path.iterdir()) == []
     runtime = onnxruntime()
     options = runtime.SessionOptions()
     options.add_external_initializers_from_files_in_memory(["encoder.weights"], [weights], [len(weights)])
-    runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    with contextlib.suppress(Exception):
+        runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     assert list(tmp_path.iterdir())  # left to itself it writes
 
 
