@@ -157,7 +157,7 @@ WRONG: dict[str, tuple[Case, str]] = {
         lambda o: [*sealed_to(o, "out"), "--recipient", o / "keys" / "identity.txt", *sealing(o)[2:]], "key_invalid"
     ),
     "public key to sign with": (
-        lambda o: [*sealed_to(o, "out"), *sealing(o)[:2], "--signing-key", opening(o)[3], "--version", "3"], "key_invalid"
+        lambda o: [*sealed_to(o, "out"), *sealing(o), "--signing-key", o / "publisher" / "signing.pub"], "key_invalid"
     ),
     "verify with the device's key": (
         lambda o: ["verify", o / "sealed", "--public-key", o / "keys" / "audit.pub"], "signature_invalid"

@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -15,11 +16,11 @@ from cloister.runtime.bundle import read
 from tests.support.seals import MUTATIONS, Ground, mutate
 
 SHARE = int(os.environ.get("SEAL_MUTATIONS", "1000"))
-RACES = int(os.environ.get("SEAL_RACES", "200"))
+RACES = int(os.environ.get("SEAL_RACES", "250"))
 
 
 def test_no_mutation_is_loaded(ground: Ground, tmp_path: Path) -> None:
-    """`make test-seal` sets 10,000."""
+    """`make test-seal` tries 10,000, and 1,000 of each race below."""
     folder = tmp_path / "sealed"
     seen: Counter[str] = Counter()
     for seed in range(SHARE):
@@ -86,6 +87,37 @@ def test_a_file_swapped_between_check_and_use_is_never_used(
             assert found.contents == wanted.contents
             outcomes["original"] += 1
     assert min(outcomes["refused"], outcomes["original"]) > RACES // 20  # both happen, so both are tested
+
+
+def test_files_that_another_thread_swaps_all_the_time(ground: Ground, tmp_path: Path) -> None:
+    """The same without choosing the moment: a thread replaces files by those of other seals and puts them back."""
+    folder = Path(shutil.copytree(ground.current, tmp_path / "sealed"))
+    stop = threading.Event()
+
+    def swap() -> None:
+        rng = random.Random(0)
+        names = sorted(p.name for p in folder.iterdir())
+        while not stop.is_set():
+            name = rng.choice(names)
+            for source in (rng.choice([ground.sibling, ground.old, ground.foreign]), ground.current):
+                os.replace(shutil.copyfile(source / name, tmp_path / "next"), folder / name)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    outcomes: Counter[str] = Counter()
+    try:
+        for _ in range(RACES):
+            try:
+                found = read(folder, unseal=ground.unseal)
+            except CloisterError:
+                outcomes["refused"] += 1
+            else:
+                outcomes["original"] += 1
+                assert found.contents == ground.contents
+    finally:
+        stop.set()
+        thread.join()
+    assert outcomes["refused"]  # the thread did come in between
 
 
 def test_the_folder_itself_may_be_swapped(ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
