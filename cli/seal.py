@@ -28,6 +28,9 @@ def seal(
     ] = None,
     identity: Identity = None,
     public_key: PublicKey = None,
+    model_signing: Annotated[
+        Path | None, typer.Option(metavar="KEY", help="Also sign with this EC P-256 key for OpenSSF tools, to OUT.sig.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Encrypt a bundle or a file for one or more devices, and sign it.
@@ -37,6 +40,7 @@ def seal(
 
     Example: cloister seal sentiment sealed --recipient recipient.txt --signing-key signing.key --version 1
     """
+    from ..privacy import modelsigning
     from ..privacy.age import parse_recipients
     from ..privacy.keyfiles import read_secret_key
     from ..privacy.seal import DEFAULT_ID, Label
@@ -44,9 +48,13 @@ def seal(
 
     recipients = parse_recipients(line for given in recipient for line in _lines(given))
     signers = [read_secret_key(key) for key in signing_key]
+    if model_signing is not None:
+        modelsigning.require(out, model_signing)
     contents, before = _contents(source, unseal(identity, public_key, 0, None))
     label = Label(version, name or before or DEFAULT_ID)
     made = write(out, contents, label, recipients=recipients, signers=signers)
+    if model_signing is not None:
+        modelsigning.sign(out, model_signing)
     if as_json:
         fields = {
             "sealed": str(out),

@@ -38,7 +38,8 @@ GIANTS = {
         )
     },
     "pyrage": {"privacy/age.py"},
-    "cryptography": {"privacy/notes.py"},
+    "cryptography": {"privacy/modelsigning.py", "privacy/notes.py"},
+    "model_signing": {"privacy/modelsigning.py"},
     "uvicorn": {"runtime/http/server.py"},
     "starlette": {"runtime/http/application.py"},
     "prometheus_client": {"runtime/http/telemetry.py"},

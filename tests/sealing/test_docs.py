@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cloister.privacy import keygen
 from tests.support.service import Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,16 @@ def test_the_walk_through_runs_as_written(tmp_path: Path) -> None:
     assert names == {"seal.json", "seal.sig", *(f"{n:03d}.age" for n in range(6))}
 
 
+def test_the_readme_runs_as_written(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```sh\n(cloister seal .*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "my-bundle").symlink_to(ROOT / "tests" / "data" / "bundle_v1")
+    keygen.generate(tmp_path / "device", "device")
+    keygen.generate(tmp_path / "publisher", "publisher")
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-euc", code], cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert b'"label"' in done.stdout
+
+
 @pytest.mark.enable_socket
 def test_the_service_runs_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.support.seals import ground
@@ -61,3 +72,12 @@ def test_every_setting_that_is_named_exists() -> None:
     named = re.findall(rf"{PREFIX}([A-Z_]+)", GUIDE)
     assert named
     assert {name.lower() for name in named} <= set(Settings.__struct_fields__)
+
+
+def test_every_claim_names_a_test_that_exists() -> None:
+    table = (ROOT / "SECURITY.md").read_text("utf-8").split("## Sealed bundles")[1]
+    rows = re.findall(r"^\| (?!claim|---)(.+) \|$", table, re.MULTILINE)
+    named = re.findall(r"`(tests/[a-z_/]+\.py)::(test_\w+)` \|$", table, re.MULTILINE)
+    assert len(named) == len(rows) > 10
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / file).read_text("utf-8"), test
