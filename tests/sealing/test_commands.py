@@ -235,7 +235,16 @@ def test_a_full_disk_leaves_nothing_behind(office: Path, monkeypatch: pytest.Mon
 
 def test_a_secret_on_the_command_line_is_refused_and_not_repeated(office: Path) -> None:
     secret = (office / "keys" / "identity.txt").read_text().splitlines()[-1]
-    command = [sys.executable, "-m", "cloister.cli", "predict", office / "sealed", "x", "--identity", secret]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "cloister.cli",
+        "predict",
+        office / "sealed",
+        "x",
+        "--identity",
+        secret,
+    ]
     done = subprocess.run([*command, *opening(office)[2:]], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stdout == ""

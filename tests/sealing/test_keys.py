@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -226,7 +227,7 @@ def _minimum_text(content: bytes, mode: int = 0o600) -> Callable[[Path], None]:
     return write
 
 
-BAD_MINIMA = {
+BAD_MINIMA: dict[str, Callable[[Path], None]] = {
     "empty": _minimum_text(b""),
     "no JSON": _minimum_text(b"{"),
     "no object": _minimum_text(b"[]"),
@@ -286,6 +287,6 @@ def test_no_core_dumps_is_asked_of_the_system(monkeypatch: pytest.MonkeyPatch) -
     resource = pytest.importorskip("resource")
     asked: list[tuple[int, tuple[int, int]]] = []
     monkeypatch.setattr(resource, "setrlimit", lambda which, limits: asked.append((which, limits)))
-    monkeypatch.setattr(process.sys, "platform", "other")
+    monkeypatch.setattr(sys, "platform", "other")
     process.forbid_core_dumps()
     assert [(which, limits[0]) for which, limits in asked] == [(resource.RLIMIT_CORE, 0)]

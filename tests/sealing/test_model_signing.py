@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from cloister import CloisterError
 from cloister.privacy import modelsigning
+from cloister.privacy.storage import write_synced
 from tests.support.seals import Ground
 
 
@@ -39,7 +40,7 @@ BAD: dict[str, Callable[[Path], object]] = {
     "Ed25519": lambda folder: _pem(folder, ed25519.Ed25519PrivateKey.generate()),
     "another curve": lambda folder: _pem(folder, ec.generate_private_key(ec.SECP384R1())),
     "readable by others": lambda folder: _readable(_pem(folder, ec.generate_private_key(ec.SECP256R1()))),
-    "no key": lambda folder: ((folder / "model.key").write_text("x"), (folder / "model.key").chmod(0o600)),
+    "no key": lambda folder: write_synced(folder / "model.key", b"x", mode=0o600),
     "missing": lambda folder: None,
 }
 
@@ -59,9 +60,18 @@ def test_its_own_verifier_accepts_it_and_finds_every_change(ground: Ground, tmp_
     verifying = pytest.importorskip("model_signing.verifying", reason="make test-model-signing installs model-signing")
     key = _pem(tmp_path, ec.generate_private_key(ec.SECP256R1()))
     device, publisher = ground.folder / "device", ground.folder / "publisher"
-    command = [sys.executable, "-m", "cloister.cli", "seal", ground.current, tmp_path / "sealed", "--version", "3"]
-    keys = ["--recipient", device / "recipient.txt", "--signing-key", publisher / "signing.key"]
-    opening = ["--identity", device / "identity.txt", "--public-key", publisher / "signing.pub"]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "cloister.cli",
+        "seal",
+        ground.current,
+        tmp_path / "sealed",
+        "--version",
+        "3",
+    ]
+    keys: list[str | Path] = ["--recipient", device / "recipient.txt", "--signing-key", publisher / "signing.key"]
+    opening: list[str | Path] = ["--identity", device / "identity.txt", "--public-key", publisher / "signing.pub"]
     subprocess.run([*command, *keys, *opening, "--model-signing", key], check=True, capture_output=True)
 
     hashing = pytest.importorskip("model_signing.hashing")
