@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from .. import InvalidInput, KeyFileError, OutputExists, StorageError
+from .. import InvalidInput, KeyFileError, OutputExists, SealError, StorageError
 from .age import Recipients
 from .keyfiles import read_public_keys
 from .minimum import raise_minimum, stored_minimum
@@ -116,7 +116,12 @@ def _encrypted(path: Path, data: bytes, recipients: Recipients) -> Part:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     with os.fdopen(descriptor, "wb") as file:
         hashing = _Hashing(file)
-        recipients.encrypt(BytesIO(data), hashing)
+        try:
+            recipients.encrypt(BytesIO(data), hashing)
+        except SealError:
+            if hashing.failure is None:
+                raise
+            raise hashing.failure from None  # age says no more than that it could not write
         file.flush()
         os.fsync(file.fileno())
     return Part(path.name, hashing.size, hashing.sha256.hexdigest())
@@ -129,11 +134,16 @@ class _Hashing:
         self._target = target
         self.sha256 = hashlib.sha256()
         self.size = 0
+        self.failure: OSError | None = None
 
     def write(self, data: bytes) -> int:
         self.sha256.update(data)
         self.size += len(data)
-        return self._target.write(data)
+        try:
+            return self._target.write(data)
+        except OSError as error:
+            self.failure = error
+            raise
 
     def flush(self) -> None:
         self._target.flush()

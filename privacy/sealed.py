@@ -18,7 +18,7 @@ _SIGNATURE_LIMIT = 1 << 20
 _AGAIN = "fetch the sealed bundle again, and check that nothing else is in its folder"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Contents:
     """What is sealed.
 

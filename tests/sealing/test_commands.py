@@ -233,6 +233,21 @@ def test_a_full_disk_leaves_nothing_behind(office: Path, monkeypatch: pytest.Mon
         assert snapshot(office) == before
 
 
+@pytest.mark.parametrize("most", [100, 1000, 30_000, 60_000])
+def test_a_write_that_fails_half_way_leaves_nothing_behind(office: Path, most: int) -> None:
+    before = snapshot(office)
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))"
+    code = f"{limit}\nfrom cloister.cli import main\nmain()"
+    for command in (
+        [*sealed_to(office, "out"), *sealing(office)],
+        ["open", office / "sealed", office / "out", *opening(office)],
+    ):
+        done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "File too large" in done.stderr.splitlines()[0]
+        assert snapshot(office) == before
+
+
 def test_a_secret_on_the_command_line_is_refused_and_not_repeated(office: Path) -> None:
     secret = (office / "keys" / "identity.txt").read_text().splitlines()[-1]
     command: list[str | Path] = [
