@@ -6,6 +6,7 @@ import sys
 import typer
 
 from .. import CloisterError, __version__
+from .audit import audit
 from .check import check
 from .export import export
 from .inspect import inspect
@@ -45,6 +46,7 @@ def _root(
 for command in (export, inspect, check, predict, redact, serve, keygen, seal, verify):
     app.command()(command)
 app.command("open")(open_)
+app.add_typer(audit)
 
 
 def report(error: CloisterError) -> None:

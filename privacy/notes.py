@@ -11,7 +11,6 @@ Sources: https://c2sp.org/signed-note, https://c2sp.org/tlog-cosignature.
 """
 
 import base64
-import binascii
 import hashlib
 import re
 import struct
@@ -230,12 +229,24 @@ def _parts(text: str) -> tuple[str, str, int, bytes]:
     name, _, rest = text.partition("+")
     key_id, _, encoded = rest.partition("+")
     try:
-        data = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
+        data = decode_base64(encoded)
+    except ValueError:
         data = b""
     if len(data) != 1 + _KEY_BYTES:
         raise KeyFileError(f"not a key of this kind: {_MALFORMED}", hint="`cloister keygen` makes keys")
     return name, key_id, data[0], data[1:]
+
+
+def decode_base64(text: str | bytes) -> bytes:
+    """Base64 of which there is one spelling: unused bits at the end must be zero.
+
+    Raises:
+        ValueError: not base64, or another spelling of it.
+    """
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data) != (text.encode() if isinstance(text, str) else text):
+        raise ValueError("not the canonical spelling")
+    return data
 
 
 def _cosigned(text: bytes, seconds: int) -> bytes:
@@ -250,8 +261,7 @@ def _parse_line(line: str) -> Signature:
     if not line.startswith(_DASH):
         raise ValueError("not a signature line")
     name, _, encoded = line.removeprefix(_DASH).partition(" ")
-    data = base64.b64decode(encoded, validate=True)
-    # The last letter of base64 has bits that mean nothing: only one way to write a signature is taken.
-    if not _NAME.match(name) or len(data) < 5 or base64.b64encode(data).decode() != encoded:
+    data = decode_base64(encoded)
+    if not _NAME.match(name) or len(data) < 5:
         raise ValueError("not a signature line")
     return Signature(name, data[:4], data[4:])

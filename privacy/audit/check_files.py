@@ -1,6 +1,7 @@
 """The files of a log as the checkers see them. Shares no code with the writer; FORMAT.md is what both follow."""
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -126,6 +127,8 @@ class Files:
             if name in self._used or (path.is_dir() and not path.is_symlink()):
                 continue
             top = name.partition("/")[0]
+            if not os.path.lexists(path):
+                continue  # a writer removed it meanwhile
             if top == "tile":
                 data = self._on_disk(name)
                 if data is None or not (self._is_narrower(name, data) or _begins(name, data, expected)):

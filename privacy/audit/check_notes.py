@@ -4,7 +4,6 @@ Sources: https://c2sp.org/signed-note, https://c2sp.org/tlog-checkpoint, https:/
 """
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 
@@ -46,13 +45,21 @@ class Head:
     cosigned: tuple[str, ...]
 
 
+def decode64(text: str | bytes) -> bytes:
+    """Base64 of which there is one spelling: unused bits at the end must be zero. Raises ValueError."""
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data) != (text.encode() if isinstance(text, str) else text):
+        raise ValueError
+    return data
+
+
 def read_key(line: str) -> Key:
     """A public key. Raises KeyFileError."""
     name, _, rest = line.strip().partition("+")
     given, _, encoded = rest.partition("+")
     try:
-        data = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+        data = decode64(encoded)
+    except ValueError:
         data = b""
     if len(data) != 33 or data[0] not in (_PLAIN, _TIMED) or not name or name == "PRIVATE":
         raise KeyFileError("not a public key", hint="give the .pub file: one line, NAME+HASH+KEY")
@@ -91,7 +98,7 @@ def read_head(note: bytes, keys: list[Key]) -> Head:
     if not signed:
         raise SignatureInvalid("not signed with the given key", hint="check that the public key is this log's")
     try:
-        root = base64.b64decode(parts[2], validate=True)
+        root = decode64(parts[2])
         size = int(parts[1])
     except (ValueError, IndexError):
         root, size = b"", -1
@@ -104,7 +111,7 @@ def _signature(line: str) -> tuple[str, bytes]:
     mark, name, encoded = line.split(" ")
     if mark != "—" or not name:
         raise ValueError
-    return name, base64.b64decode(encoded, validate=True)
+    return name, decode64(encoded)
 
 
 def _require(key: Key, signature: bytes, message: bytes) -> None:

@@ -1,11 +1,9 @@
 """Checking a proof without the log: a stranger's side of `prove`. Shares no code with the writer."""
 
-import base64
-import binascii
 from dataclasses import dataclass
 
 from ... import AuditLogError, SignatureInvalid
-from .check_notes import Head, Key, hash_children, hash_record, read_head
+from .check_notes import Head, Key, decode64, hash_children, hash_record, read_head
 
 _HEADER = b"c2sp.org/tlog-proof@v1\n"
 _HINT = "`cloister audit prove` makes one; copy the whole file"
@@ -44,14 +42,14 @@ def check_proof(proof: bytes, keys: list[Key], record: bytes | None = None) -> P
     lines = body.split(b"\n")[1:]
     try:
         if lines[0].startswith(b"extra "):
-            carried = base64.b64decode(lines.pop(0)[6:], validate=True)
+            carried = decode64(lines.pop(0)[6:])
             record = carried if record is None else record
         word, number = lines.pop(0).split(b" ")
         index = int(number)
         if word != b"index" or str(index).encode() != number:
             raise ValueError
-        path = [base64.b64decode(line, validate=True) for line in lines]
-    except (ValueError, IndexError, binascii.Error):
+        path = [decode64(line) for line in lines]
+    except (ValueError, IndexError):
         raise AuditLogError("the file is not a proof", hint=_HINT) from None
     if record is None or any(len(step) != 32 for step in path):
         raise AuditLogError("the proof is incomplete", hint=_HINT)

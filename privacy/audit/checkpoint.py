@@ -1,13 +1,12 @@
 """Checkpoints: the signed head of the tree, as C2SP `tlog-checkpoint` specifies (https://c2sp.org/tlog-checkpoint)."""
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ... import AuditLogError
-from ..notes import PublicKey, SecretKey, parse_note, verified
+from ..notes import PublicKey, SecretKey, decode_base64, parse_note, verified
 
 _SIZE = re.compile(rb"0|[1-9][0-9]{0,18}")
 
@@ -52,9 +51,9 @@ def opened(data: bytes, keys: Iterable[PublicKey]) -> Checkpoint:
 def _parse_text(text: bytes) -> Checkpoint:
     lines = text[:-1].split(b"\n")
     try:
-        root = base64.b64decode(lines[2], validate=True)
+        root = decode_base64(lines[2])
         origin = lines[0].decode()
-    except (IndexError, binascii.Error, UnicodeDecodeError):
+    except (IndexError, ValueError):
         root, origin = b"", ""
     if len(root) != 32 or not origin or not _SIZE.fullmatch(lines[1]):
         raise AuditLogError("the note is not a checkpoint of a log", hint="give the file that `checkpoint` printed")

@@ -4,8 +4,6 @@ What it saw last is kept beside its key, by log, as C2SP `tlog-witness` wants; a
 knows of no other history (https://c2sp.org/tlog-witness, https://c2sp.org/tlog-cosignature).
 """
 
-import base64
-import binascii
 import contextlib
 import fcntl
 import json
@@ -15,20 +13,20 @@ from pathlib import Path
 
 from ... import AuditLogError, StorageError
 from ..keyfiles import read_secret_key
-from ..notes import PublicKey
+from ..notes import PublicKey, decode_base64
 from . import checkpoint
 from .merkle import node_hash
 
 _HINT = "give a checkpoint, or what `cloister audit checkpoint DIR --old N` prints"
 
 
-def cosign(request: bytes, key_file: Path, log_key: PublicKey, seconds: int | None = None) -> bytes:
+def cosign(request: bytes, key_file: Path, log_key: PublicKey | None, seconds: int | None = None) -> bytes:
     """Check a checkpoint and cosign it.
 
     Args:
         request: a checkpoint, or the body of `add-checkpoint`: size seen last, proof of consistency, checkpoint.
         key_file: the witness's secret key. What it has seen is kept beside it, in `<key file>.seen`.
-        log_key: the log's public key.
+        log_key: the log's public key; None leaves the log's own signature to whoever checks the cosigned checkpoint.
         seconds: time of the cosignature since 1970; now unless given.
 
     Returns:
@@ -41,8 +39,8 @@ def cosign(request: bytes, key_file: Path, log_key: PublicKey, seconds: int | No
     """
     key = read_secret_key(key_file)
     old, proof, note = _parts(request)
-    head = checkpoint.opened(note, [log_key])
-    if head.origin != log_key.name:
+    head = checkpoint.parse(note) if log_key is None else checkpoint.opened(note, [log_key])
+    if log_key is not None and head.origin != log_key.name:
         raise AuditLogError("the checkpoint is of another log than the key", hint="give the log's own public key")
     with _seen(key_file) as seen:
         size, root = seen.get(head.origin, (0, b""))
@@ -77,8 +75,8 @@ def _parts(request: bytes) -> tuple[int | None, list[bytes], bytes]:
     lines, _, note = request.partition(b"\n\n")
     first, *rest = lines.split(b"\n")
     try:
-        return int(first[4:]), [base64.b64decode(line, validate=True) for line in rest], note
-    except (ValueError, binascii.Error):
+        return int(first[4:]), [decode_base64(line) for line in rest], note
+    except ValueError:
         raise AuditLogError("the proof of consistency is damaged", hint=_HINT) from None
 
 

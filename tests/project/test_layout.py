@@ -24,6 +24,7 @@ GIANTS = {
         f"cli/{n}.py"
         for n in (
             "__init__",
+            "audit",
             "check",
             "export",
             "inspect",
@@ -102,7 +103,8 @@ def expected_files() -> set[str]:
     )
     code = {f"cloister/{n}" for n in tracked if n.endswith(".py") and n.split("/")[0] in (*LAYERS, "__init__.py")}
     presets = {f"cloister/{n}" for n in tracked if n.startswith("privacy/") and n.endswith(".toml")}
-    return code | presets | {"cloister/py.typed", "cloister/runtime/FORMAT.md", "cloister/privacy/SEAL.md"}
+    formats = {"runtime/FORMAT.md", "privacy/SEAL.md", "privacy/audit/FORMAT.md"}
+    return code | presets | {"cloister/py.typed", *(f"cloister/{n}" for n in formats)}
 
 
 def test_wheel_and_source_archive_hold_exactly_what_they_should(tmp_path: Path) -> None:
