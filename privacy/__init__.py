@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .audit.log import AuditLog as AuditLog
     from .jsondoc import redact_json as redact_json
     from .policy import Policy as Policy
     from .policy import PolicyError as PolicyError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .vault import RestoreStream as RestoreStream
 
 _HOMES = {
+    "AuditLog": "audit.log",
     "Policy": "policy",
     "PolicyError": "policy",
     "Redaction": "redact",
@@ -40,7 +42,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 # Packages of the extras; anything else that is missing is a fault of the installation.
-_EXTRA = ("hyperscan", "phonenumbers", "re2", "regex", "stdnum")
+_EXTRA = ("cryptography", "hyperscan", "phonenumbers", "re2", "regex", "stdnum")
 
 
 def __getattr__(name: str) -> Any:
@@ -55,6 +57,6 @@ def __getattr__(name: str) -> Any:
         from .. import MissingExtra
 
         raise MissingExtra(
-            f"Redaction needs the package {error.name}.",
+            f"This needs the package {error.name}.",
             hint="Run pip install 'cloister[privacy]' or 'cloister[edge]'.",
         ) from error

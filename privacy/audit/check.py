@@ -124,8 +124,8 @@ class _Check:
         last = max((h for h in (head, *(h for h, _ in frames)) if h is not None), key=lambda h: h.size, default=None)
         if last is not None:
             verdict.entries, verdict.root = last.size, last.root
-        for anchor in anchors if last is not None else ():
-            self._anchor(anchor, last)
+            for anchor in anchors:
+                self._anchor(anchor, last)
         if not kept:
             self._warn("unanchored", UNANCHORED)
         if verdict.pruned > self._minimum:
