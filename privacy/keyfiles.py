@@ -11,10 +11,10 @@ from pathlib import Path
 
 from .. import KeyFileError, OutputExists, StorageError
 from .notes import PublicKey, SecretKey, parse_public_key, parse_secret_key
+from .process import is_secret
 
 _LIMIT = 64 << 10
 _KEY_LINE = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+|PRIVATE\+KEY\+")
-_SECRETS = ("AGE-SECRET-KEY-", "PRIVATE+KEY+")
 
 
 def read_secret(source: str | os.PathLike[str]) -> bytearray:
@@ -28,7 +28,7 @@ def read_secret(source: str | os.PathLike[str]) -> bytearray:
         KeyFileError: not there, empty, not a regular file, too large, or others than its owner can read it.
     """
     text = os.fspath(source)
-    if text.upper().startswith(_SECRETS):
+    if is_secret(text):
         raise KeyFileError(
             "a secret key was given where its file belongs; other users of the machine may have seen it",
             hint="make a new key, and give its file, env:NAME or fd:N",
@@ -71,8 +71,11 @@ def _read_file(path: str) -> bytearray:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         linked = isinstance(error, OSError) and error.errno in (errno.ELOOP, errno.EMLINK)
-        what = "is a link" if linked else "cannot be read"
-        raise KeyFileError(f"the key file {what}", hint="check its path and owner") from None
+        if linked:
+            raise KeyFileError(
+                "the key file is a link", hint="give the file itself, or fd:3 and open it for the command: … 3< FILE"
+            ) from None
+        raise KeyFileError("the key file cannot be read", hint="check its path and owner") from None
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _LIMIT:

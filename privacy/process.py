@@ -4,6 +4,15 @@ import ctypes
 import sys
 
 _PR_SET_DUMPABLE = 4
+_SECRETS = ("AGE-SECRET-KEY-", "PRIVATE+KEY+")
+
+
+def is_secret(source: str) -> bool:
+    """Whether a text is a secret key itself, where a file, `env:NAME` or `fd:N` should say where to find one.
+
+    Arguments and settings are seen by others and get printed, so such a text is refused and never repeated.
+    """
+    return source.strip().upper().startswith(_SECRETS)
 
 
 def forbid_core_dumps() -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from .. import SettingsError
+from ..privacy.process import is_secret
 from .online import BATCH_TOKENS, QUEUE_TOKENS
 
 PREFIX = "CLOISTER_"
@@ -113,11 +114,16 @@ def read_settings(
         raise SettingsError(f"unknown setting: {unknown[0]}", hint=f"known are {', '.join(known)}")
     try:
         # Variables are strings, so numbers and booleans may come as such.
-        return msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(
             f"a setting is invalid: {error}", hint="`cloister serve --print-config` shows them"
         ) from None
+    if any(is_secret(source) for source in (settings.identity, settings.audit_key) if source is not None):
+        raise SettingsError(
+            "a secret key stands where its file belongs", hint="make a new key, and give its file, env:NAME or fd:N"
+        )
+    return settings
 
 
 def _toml(file: Path) -> dict[str, Any]:

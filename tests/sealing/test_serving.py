@@ -10,7 +10,7 @@ import pytest
 from cloister import CloisterError
 from cloister.privacy.minimum import raise_minimum
 from cloister.runtime.http.application import build
-from cloister.runtime.settings import Settings
+from cloister.runtime.settings import Settings, read_settings
 from tests.support.seals import Ground
 from tests.support.service import Client
 
@@ -92,6 +92,15 @@ def test_a_service_does_not_start_with(settings: dict[str, Any], changes: dict[s
     with pytest.raises(CloisterError) as error:
         Client(build(Settings(bundles=[f"one={settings['models']}/one"], **settings | changes)))
     assert error.value.code == code
+
+
+def test_a_secret_among_the_settings_is_refused_before_it_can_be_printed(keys: Path) -> None:
+    secret = (keys / "identity.txt").read_text().splitlines()[-1]
+    for flags, environment in (({"identity": secret}, {}), ({}, {"CLOISTER_IDENTITY": secret})):
+        with pytest.raises(CloisterError) as error:
+            read_settings(flags, environment=environment)
+        assert error.value.code == "settings_invalid"
+        assert secret not in str(error.value)
 
 
 def test_an_id_per_model(settings: dict[str, Any]) -> None:
