@@ -171,7 +171,7 @@ class TextTokenizer:
         return result
 
     def _window(self, encoding: Encoding, sequence: int, first: int, index: int, *, truncated: bool = False) -> Window:
-        # In a pair that is put together from its parts the first text's tokens belong to no sequence, only the second's.
+        # In a pair that is put together from its parts only the second text's tokens belong to a sequence.
         own = (s == sequence or (sequence == 0 and s is None) for s in encoding.sequence_ids)
         plain = zip(own, encoding.special_tokens_mask, strict=True)
         content = np.array([i for i, (mine, special) in enumerate(plain) if mine and not special], np.intp)

@@ -32,7 +32,8 @@ def train(folder: Path) -> None:
         **sizes,
     )
     torch.manual_seed(0)
-    model: Any = AutoModelForTokenClassification.from_config(config)
+    auto: Any = AutoModelForTokenClassification
+    model = auto.from_config(config)
     encoded = words(
         [e["text"] for e in EXAMPLES], [e["text_pair"] for e in EXAMPLES], padding=True, return_tensors="pt"
     )
