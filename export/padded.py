@@ -71,7 +71,7 @@ def padded(source: Source) -> ir.Model:
 
 
 def _run(source: Source, model: ir.Model) -> None:
-    """Whether a padded graph runs at all, on texts and pairs, alone and twice; the parity gate judges the rest.
+    """Whether a padded graph runs at all, on texts and pairs, alone and beside others; the parity gate judges the rest.
 
     Raises:
         ExportError: onnxruntime cannot run it.
@@ -82,7 +82,7 @@ def _run(source: Source, model: ir.Model) -> None:
     try:
         session = Session(graph, {"padded.weights": weights}, provider="cpu", threads=available_threads())
         for tokens in texts:
-            for count in (1, 2):
+            for count in (1, 2, 3):
                 session.run(pad([tokens] * count, 0, source.mask_id))
     except Exception as error:
         raise ExportError(

@@ -133,7 +133,7 @@ def export(
             padding_id=settings.padding_id,
             mask_id=loaded.mask_id,
         )
-        figures = parity.compare(loaded, wanted, encoder.forward(_tokens(tokenizer, probe_texts)))
+        figures = parity.compare(loaded, wanted, parity.run(loaded, encoder, _tokens(tokenizer, probe_texts)))
         parity.gate(figures, wanted, precision)
         golden_texts, outputs = _golden(loaded, encoder, tokenizer)
         files["golden.json"] = golden.encode(golden_texts, {precision: outputs})
