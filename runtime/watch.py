@@ -90,6 +90,8 @@ def outcome(prediction: Prediction) -> Outcome:
 def _margin(prediction: Classification) -> float | None:
     """Distance to the nearest other decision: of the two best probabilities, or of the nearest one from one half."""
     scores = prediction.scores
+    if prediction.labels is None and 0.75 <= prediction.score <= 1.0 and len(scores) > 1:
+        return 2 * prediction.score - 1  # at least this, and more than any threshold for it
     if prediction.labels is not None:
         return 2 * min((abs(s - 0.5) for s in scores.values()), default=0.5)
     if len(scores) < 2:

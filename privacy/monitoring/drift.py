@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from .reference import NO_LABEL, Reference, build
 from .thresholds import Thresholds
 
-_BINS = 16
+_BINS = 32
 _ALPHA = 1e-6
-_DEVIATIONS = 5.0
-_REST = _BINS - 1
+_DEVIATIONS = 6.0
+_UNSEEN = _BINS - 1
 
 
 def psi(reference: Sequence[float], seen: Sequence[float]) -> float:
@@ -35,9 +35,9 @@ def psi(reference: Sequence[float], seen: Sequence[float]) -> float:
 
 
 def psi_limit(bins: int, m: int, n: int, effect: float) -> float:
-    """`effect`, plus what two samples of m and n draws from one distribution show: mean and five deviations."""
+    """`effect`, but at least what two samples of m and n draws from one distribution show: mean and six deviations."""
     freedom = max(1, bins - 1)
-    return effect + (1 / n + 1 / m) * (freedom + _DEVIATIONS * math.sqrt(2 * freedom))
+    return max(effect, (1 / n + 1 / m) * (freedom + _DEVIATIONS * math.sqrt(2 * freedom)))
 
 
 def ks_distance(reference: Sequence[float], seen: Sequence[float]) -> float:
@@ -81,17 +81,18 @@ class Learning:
 class Drift:
     """One model's answers against its reference. Memory and work do not depend on the number of labels or answers.
 
-    The most frequent labels of the reference have a bin each, the others share one.
+    The labels of the reference are dealt out to bins in the order of their frequency, so that no bin is rare; of a model
+    with fewer labels than bins each has one of its own. Labels that never came in the reference share the last bin.
     """
 
     def __init__(self, reference: Reference, thresholds: Thresholds) -> None:
         self.reference = reference
         self._thresholds = thresholds
-        common = Counter({k: v for k, v in reference.labels.items() if v}).most_common(_REST)
-        self._bins = {label: index for index, (label, _) in enumerate(common)}
+        seen = Counter({label: count for label, count in reference.labels.items() if count}).most_common()
+        self._bins = {label: index % _UNSEEN for index, (label, _) in enumerate(seen)}
         self._labels = [0] * _BINS
         for label, count in reference.labels.items():
-            self._labels[self._bins.get(label, _REST)] += count
+            self._labels[self._bins.get(label, _UNSEEN)] += count
         self._seen_labels = [0] * _BINS
         self._seen_scores = [0] * len(reference.scores)
         self._count = 0
@@ -106,7 +107,7 @@ class Drift:
         """One answer; at the end of a window, what has drifted, with evidence."""
         if labels is not None:
             for label in labels or (NO_LABEL,):
-                self._seen_labels[self._bins.get(label, _REST)] += 1
+                self._seen_labels[self._bins.get(label, _UNSEEN)] += 1
         if score is not None and self._seen_scores:
             self._seen_scores[bisect_right(self.reference.edges, score)] += 1
         self._count += 1

@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
     Attributes:
         labels: none to several; None for a task without labels.
         score: of the answer, None where there is none.
-        margin: distance of the two best scores, None where the task has no two.
+        margin: distance of the two best scores, or a lower bound of it above 0.5; None where the task has no two.
     """
 
     labels: tuple[str, ...] | None
@@ -200,7 +200,8 @@ class Monitor:
         self, client: Client, rate: float, burst: float, inputs: int, seen: Observation, alerts: list[Alert]
     ) -> None:
         """A bucket that leaks at `rate` (leaky bucket as a meter; ITU-T I.371) and may hold `burst` inputs."""
-        client.level = max(0.0, client.level - (self._now - client.at) * rate) + inputs
+        left = client.level - (self._now - client.at) * rate
+        client.level = left + inputs if left > 0.0 else float(inputs)
         client.at = self._now
         if client.level > burst:
             evidence = {"excess": client.level, "limit": burst, "rate": rate}
@@ -210,13 +211,13 @@ class Monitor:
     def _entities(self, seen: Observation, client: Client, alerts: list[Alert]) -> None:
         limits = self.thresholds
         texts = min(max(1, seen.inputs), _TEXTS_CAP)
-        found = min(seen.entities, _ENTITY_CAP * texts, 2 * _TEXTS_CAP)
+        found = min(seen.entities, _ENTITY_CAP * texts, 2 * _TEXTS_CAP) if seen.entities else 0
         everyone = self._all
         if self._requests <= limits.calibration:
             everyone.entities = self._baseline.entities
         else:
-            usual = max(client.entities, self._baseline.entities)
             if found or client.sums[_ENTITIES]:
+                usual = max(client.entities, self._baseline.entities)
                 tolerated = texts * (limits.entity_factor * usual + limits.entity_share)
                 self._step(_ENTITIES, client, found - tolerated, seen, alerts)
             if found or everyone.sums[_ENTITIES]:

@@ -25,8 +25,8 @@ class _Rule(NamedTuple):
 
 _GAP = r"[^.!?\n]"  # what may stand between two words of one sentence
 _NOUNS = r"(?:instruction|prompt|rule|guideline|directive|direction|policy|policies|training|programming|guardrail)s?"
-_VERBS = ("ignor", "disregard", "forget", "overrid", "bypass", "discard")
-_VERB = r"\b(?:ignor|disregard|forget|overrid|bypass|discard)\w*\b"
+_VERBS = ("ignor", "disregard", "forget", "overrid", "bypass", "discard", "not follow", "not obey")
+_VERB = r"\b(?:(?:ignor|disregard|forget|overrid|bypass|discard)\w*|not (?:follow|obey))\b"
 _FREE = r"(?:restrict|limit|filter|rules|censor|guideline|ethic|constraint|safety)"
 
 _ENGLISH = (
@@ -34,7 +34,7 @@ _ENGLISH = (
         1.0,
         _VERBS,
         rf"{_VERB}{_GAP}{{0,30}}\b(?:previous|prior|above|earlier|preceding|foregoing|former|original|initial|existing"
-        rf"|system|safety|all (?:of )?(?:your|the|these|those)){_GAP}{{0,30}}"
+        rf"|system|safety|content|all (?:of )?(?:your|the|these|those)){_GAP}{{0,30}}"
         rf"\b(?:{_NOUNS}|contexts?|messages?|conversation|text)\b",
     ),
     _Rule(
@@ -111,7 +111,7 @@ _CHINESE = (
     _Rule(
         1.0,
         ("指令", "指示", "提示", "规则", "要求", "设定", "限制", "约束", "命令", "准则", "训练", "对话"),
-        r"(?:忽略|无视|忘记|忘掉|忘了|跳过|绕过|不要理会|不用理会|不用管|抛开|放弃|推翻|覆盖|停止遵守|不再遵守).{0,12}"
+        r"(?:忽略|无视|忘记|忘掉|忘了|跳过|绕过|不要理会|不用理会|不用管|抛开|放弃|推翻|覆盖|停止遵守|不再遵守|不要遵守|别遵守).{0,12}"
         r"(?:之前|以上|上面|上述|前面|先前|此前|所有|全部|一切|原有|原来|系统|你的|任何).{0,10}"
         r"(?:指令|指示|提示|规则|要求|设定|限制|约束|命令|准则|训练|对话)",
     ),
@@ -119,7 +119,8 @@ _CHINESE = (
         1.0,
         ("提示", "指令", "设定", "规则", "消息"),
         r"(?:显示|输出|告诉我|透露|泄露|打印|重复|说出|复述|给我看|展示|公开).{0,12}"
-        r"(?:系统|初始|隐藏|原始|内部|开发者|最开始).{0,6}(?:提示|指令|设定|规则|消息)",
+        r"(?:系统|初始|隐藏|原始|内部|开发者|最开始).{0,6}(?:提示|指令|设定|规则|消息)"
+        r"|把.{0,8}(?:系统|初始|隐藏|内部).{0,6}(?:提示|指令|设定).{0,8}(?:输出|显示|告诉|打印|发给|写出)",
     ),
     _Rule(
         1.0,

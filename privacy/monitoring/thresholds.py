@@ -36,8 +36,8 @@ class Thresholds:
         injection_share, injection_limit: weights (0 to 2 a text) of signs of prompt injection.
         encoded_share, encoded_limit: weights (0 to 2 a text) of encoded or invisible passages.
         window: predictions of a model that are compared with the reference at once.
-        psi: population stability index of labels above which they have drifted, beyond what `window` draws from the
-            reference would show.
+        psi: population stability index of labels above which they have drifted; never less than what samples of these
+            sizes show by chance.
         ks: Kolmogorov-Smirnov distance of scores above which they have drifted; never less than the critical value.
     """
 
@@ -79,7 +79,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "calibration": (50, 1_000_000),
     "rate": (0.0, 1e9),
     "burst": (1, 10**9),
-    "margin": (0.0, 1.0),
+    "margin": (0.0, 0.5),
     "entity_factor": (1.0, 100.0),
     "window": (50, 100_000),
     "psi": (0.01, 100.0),
