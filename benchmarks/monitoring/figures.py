@@ -23,7 +23,7 @@ from cloister.runtime.results import Classification
 from cloister.runtime.trail import Trail
 from cloister.runtime.watch import Watch
 
-TUNING = range(0, 10)
+TUNING = range(10)
 EVALUATION = range(1000, 1020)
 ATTACKS = {
     "extraction": ("near_duplicates", "boundary_walk"),
@@ -61,8 +61,9 @@ def cost(world: World, rounds: int = 7) -> None:
         wall.append((time.perf_counter() - started[0]) / len(texts) * 1e6)
         own.append((time.thread_time() - started[1]) / len(texts) * 1e6)
     print(
-        f"cost per request, {len(names)} labels: least {min(wall):.1f} us, median {np.median(wall):.1f} us over {rounds} "
-        f"rounds of {len(texts)} (wanted: at most 20); of the thread alone {min(own):.1f} and {np.median(own):.1f} us"
+        f"cost per request, {len(names)} labels: least {min(wall):.1f} us, median {np.median(wall):.1f} us over "
+        f"{rounds} rounds of {len(texts)} (wanted: at most 20); processor time "
+        f"{min(own):.1f} and {np.median(own):.1f} us"
     )
 
 
@@ -76,8 +77,8 @@ def false_alarms(world: World, seeds: range) -> None:
     requests = len(world.arrivals) - Thresholds().calibration
     print(
         f"false alarms on {len(world.arrivals):,} requests, {requests:,} of them after calibration: at most "
-        f"{max(counts)}, mean {np.mean(counts):.2f} over {len(counts)} seeds = {np.mean(counts) / requests * 1e5:.1f} per 100,000 "
-        f"requests (wanted: at most 2 a run)"
+        f"{max(counts)}, mean {np.mean(counts):.2f} over {len(counts)} seeds = "
+        f"{np.mean(counts) / requests * 1e5:.1f} per 100,000 requests (wanted: at most 2 a run)"
     )
 
 
@@ -119,7 +120,7 @@ def detect(world: World, kind: str, wanted: tuple[str, ...], seed: int) -> tuple
     spread = kind == "drift" or (kind == "leak" and seed % 3 == 0)
     guilty = hmac.digest(b"m" * 32, attacker(seed).encode(), "sha256").hex()[:16]
     own = others = 0
-    for number, ((part, request), seen) in enumerate(zip(mixed, seen_all, strict=True), 1):
+    for number, ((part, _), seen) in enumerate(zip(mixed, seen_all, strict=True), 1):
         own += part
         for alert in monitor.observe(seen):
             if alert.kind in wanted and (spread or alert.client == guilty):
@@ -155,8 +156,8 @@ def prompts(data: Path, world: World) -> None:
         hits = [patterns.injection(text.lower()) for text in texts]
         coded = [patterns.encoded(text) for text in texts]
         print(
-            f"  {name:<22}{len(texts):>7} texts: {sum(map(bool, hits))} with signs of injection, {sum(map(bool, coded))} "
-            f"with encoded passages; alerts if one client sent them all in turn: "
+            f"  {name:<22}{len(texts):>7} texts: {sum(map(bool, hits))} with signs of injection, "
+            f"{sum(map(bool, coded))} with encoded passages; alerts if one client sent them all in turn: "
             f"{_alerts(hits, limits.injection_share, limits.injection_limit)} and "
             f"{_alerts(coded, limits.encoded_share, limits.encoded_limit)}"
         )

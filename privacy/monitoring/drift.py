@@ -11,13 +11,14 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from statistics import NormalDist
 
 from .reference import NO_LABEL, Reference, build
 from .thresholds import Thresholds
 
 _BINS = 32
 _ALPHA = 1e-6
-_DEVIATIONS = 6.0
+_DEVIATIONS = NormalDist().inv_cdf(1 - _ALPHA)
 _UNSEEN = _BINS - 1
 
 
@@ -35,9 +36,13 @@ def psi(reference: Sequence[float], seen: Sequence[float]) -> float:
 
 
 def psi_limit(bins: int, m: int, n: int, effect: float) -> float:
-    """`effect`, but at least what two samples of m and n draws from one distribution show: mean and six deviations."""
+    """`effect`, but never less than what samples of m and n draws from one distribution exceed once in a million times.
+
+    The quantile of chi-square is approximated (Wilson and Hilferty, 1931).
+    """
     freedom = max(1, bins - 1)
-    return max(effect, (1 / n + 1 / m) * (freedom + _DEVIATIONS * math.sqrt(2 * freedom)))
+    spread = 2 / (9 * freedom)
+    return max(effect, (1 / n + 1 / m) * freedom * (1 - spread + _DEVIATIONS * math.sqrt(spread)) ** 3)
 
 
 def ks_distance(reference: Sequence[float], seen: Sequence[float]) -> float:
@@ -81,8 +86,9 @@ class Learning:
 class Drift:
     """One model's answers against its reference. Memory and work do not depend on the number of labels or answers.
 
-    The labels of the reference are dealt out to bins in the order of their frequency, so that no bin is rare; of a model
-    with fewer labels than bins each has one of its own. Labels that never came in the reference share the last bin.
+    The labels of the reference are dealt out to bins in the order of their frequency, so that no bin is rare; of a
+    model with fewer labels than bins each has one of its own. Labels that never came in the reference share the last
+    bin.
     """
 
     def __init__(self, reference: Reference, thresholds: Thresholds) -> None:

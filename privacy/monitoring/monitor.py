@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .alert import Alert
+from .alert import KINDS, Alert
 from .baseline import Baseline
 from .clients import Client, Clients
 from .drift import Drift, Learning
@@ -18,8 +18,8 @@ from .thresholds import Thresholds
 
 _TEXTS_CAP = 16
 _ENTITY_CAP = 4
-_OWN_PACE = 1 / 256
-_ALL_PACE = 1 / 2048
+_OWN_PACE = 1 / 1024
+_ALL_PACE = 1 / 4096
 _ALL_FACTOR = 4.0
 _MODELS = 64
 _DAY = 86_400.0
@@ -127,7 +127,7 @@ class Monitor:
         self._requests = 0
         self._last = math.nan
         self._now = 0.0
-        self._quota, self._quota_at = _ALERTS_PER_MINUTE, 0.0
+        self._quota = dict.fromkeys(KINDS, (_ALERTS_PER_MINUTE, 0.0))
 
     def __repr__(self) -> str:
         return f"<Monitor of {len(self._clients)} clients>"
@@ -296,13 +296,13 @@ class Monitor:
         if kind in limits.off or now - raised.get(kind, -math.inf) < limits.silence:
             return
         raised[kind] = now
-        # Nobody may fill a log by raising alerts under ever new names.
-        self._quota = min(_ALERTS_PER_MINUTE, self._quota + (now - self._quota_at) * _ALERTS_PER_MINUTE / 60.0)
-        self._quota_at = now
-        if self._quota < 1.0:
+        # Nobody may fill a log by raising alerts under ever new names, nor hide one kind behind another.
+        left, since = self._quota[kind]
+        left = min(_ALERTS_PER_MINUTE, left + (now - since) * _ALERTS_PER_MINUTE / 60.0)
+        self._quota[kind] = (left - 1.0 if left >= 1.0 else left, now)
+        if left < 1.0:
             self.suppressed += 1
             return
-        self._quota -= 1.0
         evidence = {**evidence, "suppressed": float(self.suppressed)}
         name = None if client.shared else self._clients.hashed(seen.client)
         alerts.append(Alert(kind, seen.time, name, seen.model, {k: round(v, 4) for k, v in evidence.items()}))

@@ -215,6 +215,6 @@ def _readable(data: bytes) -> float:
             continue
     else:
         return 0.0
-    if len(text) < 8 or not all(c.isprintable() or c in "\t\r\n" for c in text):
+    if len(text) < 8 or sum(not c.isprintable() and c not in "\t\r\n" for c in text) * 8 > len(text):
         return 0.0
     return 1.0 + injection(text.lower())

@@ -195,7 +195,9 @@ def _watch(guard: Guard, telemetry: Telemetry, webhook: Webhook | None) -> Watch
         if webhook is not None:
             webhook.send(alert)
 
-    return Watch(Monitor(guard.monitor if isinstance(guard, PolicyGuard) else None), listen)
+    monitor = Monitor(guard.monitor if isinstance(guard, PolicyGuard) else None)
+    telemetry.monitors(monitor)
+    return Watch(monitor, listen)
 
 
 def _audit(settings: Settings) -> Audit:

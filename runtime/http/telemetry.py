@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ... import MissingExtra
-from ...privacy.monitoring import Alert
+from ...privacy.monitoring import Alert, Monitor
 from ..batching import Batch
 from ..memory import resident
 from ..trail import Trail
@@ -109,6 +109,13 @@ class Telemetry:
         self._batch_seconds.labels(model).observe(batch.seconds)
         self._padding.labels(model).observe(batch.padding)
         self._waited.labels(model).observe(batch.waited)
+
+    def monitors(self, monitor: Monitor) -> None:
+        """Also show what a monitor remembers and held back."""
+        watched = Gauge("cloister_monitored_clients", "Clients that the monitor remembers.", registry=self.registry)
+        watched.set_function(lambda: float(monitor.watched))
+        held = Gauge("cloister_alerts_suppressed", "Alerts held back because too many came.", registry=self.registry)
+        held.set_function(lambda: float(monitor.suppressed))
 
     def alerted(self, alert: Alert) -> None:
         """The monitor raised an alert."""
