@@ -45,7 +45,8 @@ class Watch:
         if not self.monitor.knows(engine.digest):
             self.monitor.expect(engine.digest, engine.reference)
         if trail.signals is not None:
-            trail.outcomes = tuple([outcome(predictions[i]) for i in trail.signals.indices])
+            close = self.monitor.thresholds.margin
+            trail.outcomes = tuple([outcome(predictions[i], close) for i in trail.signals.indices])
 
     def finished(self, trail: Trail) -> list[Alert]:
         """A request ended; the alerts it raised, for the audit log. Once for each trail."""
@@ -71,12 +72,12 @@ class Watch:
         return alerts
 
 
-def outcome(prediction: Prediction) -> Outcome:
-    """Labels, score and margin of a prediction; no content."""
+def outcome(prediction: Prediction, close: float = 1.0) -> Outcome:
+    """Labels, score and margin of a prediction; no content. A margin over `close` may be a lower bound of it."""
     match prediction:
         case Classification():
             labels = (prediction.label,) if prediction.labels is None else prediction.labels
-            return Outcome(labels, prediction.score, _margin(prediction))
+            return Outcome(labels, prediction.score, _margin(prediction, close))
         case Tagging():
             found = prediction.entities
             score = sum(e.score for e in found) / len(found) if found else 1.0
@@ -87,11 +88,12 @@ def outcome(prediction: Prediction) -> Outcome:
             return Outcome(None, None, None)
 
 
-def _margin(prediction: Classification) -> float | None:
+def _margin(prediction: Classification, close: float) -> float | None:
     """Distance to the nearest other decision: of the two best probabilities, or of the nearest one from one half."""
     scores = prediction.scores
-    if prediction.labels is None and 0.75 <= prediction.score <= 1.0 and len(scores) > 1:
-        return 2 * prediction.score - 1  # at least this, and more than any threshold for it
+    least = 2 * prediction.score - 1
+    if prediction.labels is None and close <= least <= 1.0 and len(scores) > 1:
+        return least  # what is left for all others is less than that under the best
     if prediction.labels is not None:
         return 2 * min((abs(s - 0.5) for s in scores.values()), default=0.5)
     if len(scores) < 2:

@@ -28,11 +28,11 @@ class Client:
 
     __slots__ = ("at", "entities", "level", "memory", "raised", "shared", "sums")
 
-    def __init__(self, at: float, entities: float, detectors: int, *, shared: bool) -> None:
+    def __init__(self, at: float, detectors: int, *, shared: bool) -> None:
         self.at = at
         self.shared = shared
         self.level = 0.0
-        self.entities = entities
+        self.entities = 0.0
         self.sums = [0.0] * detectors
         self.memory: Memory | None = None
         self.raised: dict[str, float] = {}
@@ -62,8 +62,8 @@ class Clients:
     def __repr__(self) -> str:
         return f"<Clients, {len(self)}>"
 
-    def get(self, name: str, now: float, entities: float) -> Client:
-        """The state of a client that sends a request now; a new one starts with the usual number of `entities`."""
+    def get(self, name: str, now: float) -> Client:
+        """The state of a client that sends a request now."""
         known = self._by_name.get(name)
         if known is not None:
             self._by_name.move_to_end(name)
@@ -71,16 +71,16 @@ class Clients:
         if len(self._by_name) >= self._most:
             oldest = next(iter(self._by_name))
             if now - self._by_name[oldest].at < self._forget:
-                return self._bucket(name, now, entities)
+                return self._bucket(name, now)
             del self._by_name[oldest]
-        made = self._by_name[name] = Client(now, entities, self._detectors, shared=False)
+        made = self._by_name[name] = Client(now, self._detectors, shared=False)
         return made
 
-    def _bucket(self, name: str, now: float, entities: float) -> Client:
+    def _bucket(self, name: str, now: float) -> Client:
         number = int(self.hashed(name), 16) % _BUCKETS
         found = self._buckets.get(number)
         if found is None:
-            found = self._buckets[number] = Client(now, entities, self._detectors, shared=True)
+            found = self._buckets[number] = Client(now, self._detectors, shared=True)
         return found
 
     def hashed(self, name: str) -> str:

@@ -35,7 +35,8 @@ class Outcome(NamedTuple):
     Attributes:
         labels: none to several; None for a task without labels.
         score: of the answer, None where there is none.
-        margin: distance of the two best scores, or a lower bound of it above 0.5; None where the task has no two.
+        margin: distance of the two best scores, or a lower bound of it over the threshold; None where the task has no
+            two.
     """
 
     labels: tuple[str, ...] | None
@@ -121,7 +122,7 @@ class Monitor:
         )
         self._lock = threading.Lock()
         self._clients = Clients(limits.clients, limits.forget, len(_SUMS), secret or secrets.token_bytes(32))
-        self._all = Client(0.0, 0.0, len(_SUMS), shared=True)
+        self._all = Client(0.0, len(_SUMS), shared=True)
         self._models: OrderedDict[str, _Model] = OrderedDict()
         self._baseline = Baseline()
         self._requests = 0
@@ -168,7 +169,7 @@ class Monitor:
             if math.isfinite(seen.at):
                 self._last = seen.at
             self._requests += 1
-            client = self._clients.get(seen.client, self._now, self._baseline.entities)
+            client = self._clients.get(seen.client, self._now)
             if client.shared:
                 limits = self.thresholds
                 evidence = {"clients": float(limits.clients), "forget": limits.forget}

@@ -79,7 +79,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "calibration": (50, 1_000_000),
     "rate": (0.0, 1e9),
     "burst": (1, 10**9),
-    "margin": (0.0, 0.5),
+    "margin": (0.0, 1.0),
     "entity_factor": (1.0, 100.0),
     "window": (50, 100_000),
     "psi": (0.01, 100.0),

@@ -189,7 +189,8 @@ def test_signs_of_injection_add_up_per_client() -> None:
     assert not any(rare)
     found = [kinds(monitor.observe(seen(at + 400 + i, text + f" {i}", client="often"))) for i in range(3)]
     assert found == [[], [], ["injection"]]
-    packed = "please have a look at this and say what it means 5468697320697320612068696464656e20746578742c206e6f7420612068617368"
+    packed = "please have a look at this and say what it means "
+    packed += "5468697320697320612068696464656e20746578742c206e6f7420612068617368"
     found = [kinds(monitor.observe(seen(at + 403 + i, packed, client="packs"))) for i in range(3)]
     assert found == [[], [], ["encoded_payload"]]
 
@@ -351,7 +352,7 @@ def test_threads_lose_nothing() -> None:
     assert kinds(raised).count("refusals") == 1
     assert monitor._requests == 12_000
     # 6,000 refusals add 0.7 each; the sum began anew at every crossing of the limit.
-    assert monitor._clients.get("one", 0.0, 0.0).sums[3] == pytest.approx(6000 * 0.7 % 500.5, abs=1.0)
+    assert monitor._clients.get("one", 0.0).sums[3] == pytest.approx(6000 * 0.7 % 500.5, abs=1.0)
 
 
 def reachable(root: object) -> Iterable[object]:
