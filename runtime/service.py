@@ -207,7 +207,8 @@ class Service:
             body = await work()
         except asyncio.CancelledError:
             trail.decision, trail.status, trail.code = "abandoned", 499, "client_left"
-            await asyncio.shield(self._left(trail, request))
+            self.watched(trail)
+            await asyncio.shield(self.audit.finished(trail, request, b""))
             raise
         except CloisterError as error:
             trail.fail(error, self._status_of(error))
@@ -217,21 +218,17 @@ class Service:
             trail.fail(failure, self._status_of(failure))
             body = error_body(failure)
         with trail.stage("audit"):
-            await self.watched(trail)
+            self.watched(trail)
             return Recorded(body, await self.audit.finished(trail, request, body))
 
-    async def _left(self, trail: Trail, request: bytes) -> None:
-        await self.watched(trail)
-        await self.audit.finished(trail, request, b"")
-
-    async def watched(self, trail: Trail) -> None:
-        """Show the monitor how a request ended; an alert is in the audit log when this returns.
+    def watched(self, trail: Trail) -> None:
+        """Show the monitor how a request ended, and the audit log what that raised.
 
         Raises:
-            AuditError: it is not.
+            AuditError: the audit log takes no record of an alert.
         """
         for alert in self._watch.finished(trail):
-            await self.audit.alerted(alert)
+            self.audit.alerted(alert)
 
 
 def internal_error(trail: Trail, error: Exception) -> ServingError:

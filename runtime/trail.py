@@ -95,8 +95,8 @@ class Audit(Protocol):
         """A request was refused before it named a model: counted for the summary record."""
         ...
 
-    async def alerted(self, alert: Alert) -> None:
-        """The monitor raised an alert; returns once its record is durable."""
+    def alerted(self, alert: Alert) -> None:
+        """The monitor raised an alert; no answer waits for its record. Raises AuditError when none can be made."""
         ...
 
     def close(self) -> None:
@@ -120,7 +120,7 @@ class NoAudit:
     def refused(self, code: str) -> None:
         """Nothing."""
 
-    async def alerted(self, alert: Alert) -> None:
+    def alerted(self, alert: Alert) -> None:
         """Nothing."""
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import ipaddress
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from ..privacy.monitoring import Alert, Monitor, Observation, Outcome, Reader, Signals
@@ -60,12 +61,14 @@ class Watch:
                 time=trail.time,
                 model=trail.model_digest,
                 inputs=trail.inputs,
-                entities=trail.entities.total(),
+                entities=trail.entities.total() if trail.entities else 0,
                 refused=400 <= trail.status < 500 and trail.status not in _OVERLOAD,
                 texts=() if trail.signals is None else trail.signals.texts,
                 outcomes=trail.outcomes,
             )
         )
+        # One host's many addresses are watched as one client; the audit log knows them by what the request came from.
+        alerts = [a if a.name is None else replace(a, name=trail.client) for a in alerts]
         if self._listen is not None:
             for alert in alerts:
                 self._listen(alert)

@@ -1,7 +1,8 @@
 """What the monitor says: which kind of thing, who, and figures. Never content."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 KINDS: Mapping[str, str] = {
     "burst": "more inputs than the rate allows, of one client or of all together",
@@ -18,6 +19,11 @@ KINDS: Mapping[str, str] = {
 }
 """Every kind of alert, and what it means."""
 
+Severity = Literal["low", "medium", "high"]
+
+_HIGH = ("boundary_walk", "entity_jump", "near_duplicates")
+_LOW = ("lengths", "clients_full")
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:
@@ -30,6 +36,8 @@ class Alert:
             bucket that several share.
         model: digest of the model that it is about, None where it is about none.
         evidence: counts, scores and the thresholds they crossed, by name.
+        name: of the client as the service knows it, for the audit log, which has a key of its own to hash it with. Never
+            shown.
     """
 
     kind: str
@@ -37,11 +45,23 @@ class Alert:
     client: str | None
     model: str | None
     evidence: Mapping[str, float]
+    name: str | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def severity(self) -> Severity:
+        """How bad, at first sight."""
+        return "high" if self.kind in _HIGH else "low" if self.kind in _LOW else "medium"
+
+    @property
+    def title(self) -> str:
+        """What it means, in words."""
+        return KINDS[self.kind]
 
     def fields(self) -> dict[str, object]:
         """As a JSON object: what audit record, log line and webhook carry."""
         return {
             "kind": self.kind,
+            "severity": self.severity,
             "time": self.time,
             "client": self.client,
             "model": self.model,

@@ -305,5 +305,7 @@ class Monitor:
             self.suppressed += 1
             return
         evidence = {**evidence, "suppressed": float(self.suppressed)}
-        name = None if client.shared else self._clients.hashed(seen.client)
-        alerts.append(Alert(kind, seen.time, name, seen.model, {k: round(v, 4) for k, v in evidence.items()}))
+        name = None if client.shared else seen.client
+        hashed = None if name is None else self._clients.hashed(name)
+        rounded = {k: round(v, 4) for k, v in evidence.items()}
+        alerts.append(Alert(kind, seen.time, hashed, seen.model, rounded, name))

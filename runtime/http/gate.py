@@ -289,7 +289,7 @@ class Gate:
         trail.fail(error, status_of(error))
         self._service.audit.refused(error.code)
         with contextlib.suppress(AuditError):  # this answer tells nothing of a text, and the next request will fail
-            await self._service.watched(trail)
+            self._service.watched(trail)
         if answer.begun:
             return
         self._explain(trail.status, answer)
