@@ -99,7 +99,15 @@ class Audit(Protocol):
         """The monitor raised an alert; no answer waits for its record. Raises AuditError when none can be made."""
         ...
 
-    def close(self) -> None:
+    def passed(self, route: str) -> None:
+        """A request that leaves no record of its own was answered: counted for the summary record."""
+        ...
+
+    async def start(self) -> None:
+        """Begin what goes on beside requests."""
+        ...
+
+    async def close(self) -> None:
         """Write what is outstanding."""
         ...
 
@@ -123,5 +131,11 @@ class NoAudit:
     def alerted(self, alert: Alert) -> None:
         """Nothing."""
 
-    def close(self) -> None:
+    def passed(self, route: str) -> None:
+        """Nothing."""
+
+    async def start(self) -> None:
+        """Nothing."""
+
+    async def close(self) -> None:
         """Nothing."""

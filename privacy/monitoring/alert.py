@@ -36,8 +36,7 @@ class Alert:
             bucket that several share.
         model: digest of the model that it is about, None where it is about none.
         evidence: counts, scores and the thresholds they crossed, by name.
-        name: of the client as the service knows it, for the audit log, which has a key of its own to hash it with. Never
-            shown.
+        name: of the client as the service knows it, never shown: the audit log hashes it with a key of its own.
     """
 
     kind: str

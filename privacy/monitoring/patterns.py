@@ -97,9 +97,7 @@ _ENGLISH = (
         rf"(?:^|\n)[#\s*-]*(?:new|updated|real|actual|important) (?:system )?{_NOUNS}[\s*]*:"
         rf"|\b(?:end|beginning|start) of (?:the |your )?(?:system )?{_NOUNS}\b",
     ),
-    _Rule(
-        0.7, ("system", "assistant:"), r"(?:^|\n)[#\s*-]*(?:system|assistant)(?: (?:prompt|message|override))?[\s*]*:"
-    ),
+    _Rule(0.7, (":",), r"(?:^|\n)[#\s*-]*(?:system|assistant)(?: (?:prompt|message|override))?[\s*]*:"),
     _Rule(
         1.0,
         ("your new ", "your real ", "your actual ", "your only "),

@@ -10,11 +10,12 @@ import pytest
 
 from cloister import AuditError
 from cloister.export import export
+from cloister.privacy.audit.reader import LogReader, parsed
 from cloister.privacy.monitoring import Alert
 from cloister.runtime import load
 from cloister.runtime.http.application import build
 from cloister.runtime.settings import Settings
-from cloister.runtime.trail import NoAudit, Trail
+from cloister.runtime.trail import NoAudit
 from tests.runtime.test_watch import Receiver, receiver
 from tests.support.service import Client, Serve
 
@@ -24,19 +25,13 @@ CANARY = "zyxcanary77"
 
 
 class Kept(NoAudit):
-    """Keeps alerts and the order of what happened."""
+    """Keeps alerts."""
 
     def __init__(self) -> None:
         self.alerts: list[Alert] = []
-        self.order: list[str] = []
 
-    async def alerted(self, alert: Alert) -> None:
+    def alerted(self, alert: Alert) -> None:
         self.alerts.append(alert)
-        self.order.append("alert")
-
-    async def finished(self, trail: Trail, request: bytes, answer: bytes) -> int:
-        self.order.append("record")
-        return len(self.order)
 
 
 def variants(count: int) -> list[str]:
@@ -59,8 +54,7 @@ def test_extraction_is_noticed(serve: Serve, receiver: str, policy: str, caplog:
         for text in variants(60):
             assert client.post("/v1/classify", {"model": "classes", "input": text}).status_code == 200
     assert {alert.kind for alert in audit.alerts} >= {"near_duplicates"}
-    first = audit.order.index("alert")
-    assert audit.order[first + 1] in ("alert", "record")  # the alert is durable before the answer leaves
+    assert {alert.name for alert in audit.alerts} == {"10.0.0.1"}  # for the audit log to hash with its own key
     metrics = client.get("/metrics").text
     assert 'cloister_alerts_total{kind="near_duplicates"} 1.0' in metrics
     assert "cloister_monitored_clients 1.0" in metrics
@@ -72,6 +66,19 @@ def test_extraction_is_noticed(serve: Serve, receiver: str, policy: str, caplog:
     said = metrics + repr(audit.alerts) + repr(logged) + b"".join(Receiver.bodies).decode()
     assert CANARY not in said
     assert "10.0.0.1" not in said
+
+
+def test_an_alert_is_a_record_of_the_audit_log(serve: Serve, tmp_path: Path) -> None:
+    client = serve("classes", audit=str(tmp_path / "log"))
+    for _ in range(40):
+        assert client.post("/v1/classify", {"model": "nobody", "input": CANARY}).status_code == 404
+    written = [event for _, event in parsed(LogReader(tmp_path / "log"))]
+    events = [event for event in written if event["class_uid"] == 2004]
+    assert [event["finding_info"]["types"] for event in events] == [["refusals"]]
+    assert events[0]["evidences"][0]["data"]["sum"] >= 20
+    clients = {e["actor"]["user"]["uid"] for e in written if e.get("activity_name") == "Infer"}
+    assert {events[0]["evidences"][0]["data"]["client"]} == clients
+    assert CANARY not in json.dumps(events)
 
 
 def test_thresholds_come_from_the_policy(serve: Serve, tmp_path: Path) -> None:
@@ -95,7 +102,7 @@ def test_requests_that_never_reach_a_model_are_watched_too(serve: Serve) -> None
 
 def test_an_alert_that_cannot_be_recorded_keeps_the_answer_back(serve: Serve) -> None:
     class Full(NoAudit):
-        async def alerted(self, alert: Alert) -> None:
+        def alerted(self, alert: Alert) -> None:
             raise AuditError("the disk is full", hint="free some space")
 
     client = serve("classes", parts={"audit": Full()})
@@ -109,14 +116,18 @@ def test_a_reference_in_the_bundle_is_what_drift_is_measured_against(
     make_model: Any, make_engine: Any, tmp_path: Path
 ) -> None:
     rng = random.Random(1)
-    pool = [
-        " ".join(rng.choices(["card", "lost", "parcel", "weather", "餐厅", "late", CANARY], k=9)) for _ in range(500)
-    ]
-    plain = make_engine("bert", "text-classification", "fp32")
+    words = ["card", "lost", "parcel", "weather", "餐厅", "late", "café", "404", CANARY]
+    pool = [" ".join(rng.choices(rng.sample(words, 3), k=rng.randint(1, 12))) for _ in range(1000)]
+    plain = make_engine("bert", "text-classification", "fp32", initializer_range=0.2)
     by_score = sorted(pool, key=dict(zip(pool, (p.score for p in plain.predict(pool)), strict=True)).__getitem__)
     low, high = by_score[:200], by_score[-208:]
 
-    export(make_model("bert", "text-classification"), tmp_path / "m", precision="fp32", calibration=low)
+    export(
+        make_model("bert", "text-classification", initializer_range=0.2),
+        tmp_path / "m",
+        precision="fp32",
+        calibration=low,
+    )
     assert CANARY.encode() not in (tmp_path / "m" / "reference.json").read_bytes()
     engine = load(tmp_path / "m", check=True)
     assert engine.manifest.reference == "reference.json"
