@@ -4,7 +4,7 @@ import ipaddress
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from ..privacy.monitoring import Alert, Monitor, Observation, Outcome, Reader, Signals
 from .engine import Engine
@@ -46,8 +46,7 @@ class Watch:
         if not self.monitor.knows(engine.digest):
             self.monitor.expect(engine.digest, engine.reference)
         if trail.signals is not None:
-            close = self.monitor.thresholds.margin
-            trail.outcomes = tuple([outcome(predictions[i], close) for i in trail.signals.indices])
+            trail.outcomes = tuple([outcome(predictions[i]) for i in trail.signals.indices])
 
     def finished(self, trail: Trail) -> list[Alert]:
         """A request ended; the alerts it raised, for the audit log. Once for each trail."""
@@ -56,17 +55,19 @@ class Watch:
         trail.watched = True
         alerts = self.monitor.observe(
             Observation(
-                client=_group(trail.client or "-"),
-                at=self._clock(),
-                time=trail.time,
-                model=trail.model_digest,
-                inputs=trail.inputs,
-                entities=trail.entities.total() if trail.entities else 0,
-                refused=400 <= trail.status < 500 and trail.status not in _OVERLOAD,
-                texts=() if trail.signals is None else trail.signals.texts,
-                outcomes=trail.outcomes,
+                _group(trail.client or "-"),
+                self._clock(),
+                trail.time,
+                trail.model_digest,
+                trail.inputs,
+                trail.entities.total() if trail.entities else 0,
+                400 <= trail.status < 500 and trail.status not in _OVERLOAD,
+                () if trail.signals is None else trail.signals.texts,
+                trail.outcomes,
             )
         )
+        if not alerts:
+            return alerts
         # One host's many addresses are watched as one client; the audit log knows them by what the request came from.
         alerts = [a if a.name is None else replace(a, name=trail.client) for a in alerts]
         if self._listen is not None:
@@ -75,12 +76,12 @@ class Watch:
         return alerts
 
 
-def outcome(prediction: Prediction, close: float = 1.0) -> Outcome:
-    """Labels, score and margin of a prediction; no content. A margin over `close` may be a lower bound of it."""
+def outcome(prediction: Prediction) -> Outcome:
+    """Labels, score and margin of a prediction; no content."""
     match prediction:
         case Classification():
             labels = (prediction.label,) if prediction.labels is None else prediction.labels
-            return Outcome(labels, prediction.score, _margin(prediction, close))
+            return Outcome(labels, prediction.score, partial(_margin, prediction))
         case Tagging():
             found = prediction.entities
             score = sum(e.score for e in found) / len(found) if found else 1.0
@@ -91,12 +92,9 @@ def outcome(prediction: Prediction, close: float = 1.0) -> Outcome:
             return Outcome(None, None, None)
 
 
-def _margin(prediction: Classification, close: float) -> float | None:
+def _margin(prediction: Classification) -> float | None:
     """Distance to the nearest other decision: of the two best probabilities, or of the nearest one from one half."""
     scores = prediction.scores
-    least = 2 * prediction.score - 1
-    if prediction.labels is None and close <= least <= 1.0 and len(scores) > 1:
-        return least  # what is left for all others is less than that under the best
     if prediction.labels is not None:
         return 2 * min((abs(s - 0.5) for s in scores.values()), default=0.5)
     if len(scores) < 2:

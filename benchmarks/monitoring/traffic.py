@@ -166,6 +166,12 @@ def variants(world: World, rng: random.Random, count: int) -> list[str]:
     return [mutated(rng.choice(seeds or ["where is my new card now"]), world.words, rng) for _ in range(count)]
 
 
+def margin_of(outcome: Outcome) -> float:
+    """The margin that `World.answer` computed."""
+    assert isinstance(outcome.margin, float)
+    return outcome.margin
+
+
 def walks(world: World, rng: random.Random, count: int) -> list[str]:
     """Extraction by walking along decision boundaries: from a text of one label towards one of another, word by word,
     then changes of the text with the smallest margin, keeping what makes it smaller."""
@@ -177,12 +183,12 @@ def walks(world: World, rng: random.Random, count: int) -> list[str]:
         source, target = first.split(), second.split()
         path = [" ".join(target[:i] + source[i:]) for i in range(min(len(source), len(target)))]
         sent += path
-        margins = [outcome.margin or 0.0 for outcome in world.answer(path)]
+        margins = [margin_of(outcome) for outcome in world.answer(path)]
         nearest = min(range(len(path)), key=margins.__getitem__)
         current, least = path[nearest], margins[nearest]
         for _ in range(15):
             step = mutated(current, world.words, rng)
-            margin = world.answer([step])[0].margin or 0.0
+            margin = margin_of(world.answer([step])[0])
             sent.append(step)
             if margin < least:
                 current, least = step, margin

@@ -89,6 +89,9 @@ class Drift:
     The labels of the reference are dealt out to bins in the order of their frequency, so that no bin is rare; of a
     model with fewer labels than bins each has one of its own. Labels that never came in the reference share the last
     bin.
+
+    Attributes:
+        shortest, longest: octaves of lengths that are not odd: those of the reference and one more on either side.
     """
 
     def __init__(self, reference: Reference, thresholds: Thresholds) -> None:
@@ -102,12 +105,8 @@ class Drift:
         self._seen_labels = [0] * _BINS
         self._seen_scores = [0] * len(reference.scores)
         self._count = 0
-        self._longest = max((i for i, n in enumerate(reference.lengths) if n), default=len(reference.lengths))
-        self._shortest = min((i for i, n in enumerate(reference.lengths) if n), default=0)
-
-    def odd_length(self, octave: int) -> bool:
-        """Whether a text's length lies more than an octave outside of the reference's."""
-        return not self._shortest - 1 <= octave <= self._longest + 1
+        seen_lengths = [octave for octave, count in enumerate(reference.lengths) if count]
+        self.shortest, self.longest = seen_lengths[0] - 1, seen_lengths[-1] + 1
 
     def add(self, labels: tuple[str, ...] | None, score: float | None) -> list[tuple[str, dict[str, float]]]:
         """One answer; at the end of a window, what has drifted, with evidence."""

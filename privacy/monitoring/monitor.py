@@ -4,6 +4,7 @@ import math
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -35,13 +36,13 @@ class Outcome(NamedTuple):
     Attributes:
         labels: none to several; None for a task without labels.
         score: of the answer, None where there is none.
-        margin: distance of the two best scores, or a lower bound of it over the threshold; None where the task has no
+        margin: distance of the two best scores, or what computes it: it is asked for rarely. None where the task has no
             two.
     """
 
     labels: tuple[str, ...] | None
     score: float | None
-    margin: float | None
+    margin: float | Callable[[], float | None] | None
 
 
 @dataclass(slots=True)
@@ -244,8 +245,9 @@ class Monitor:
                     near = same or similar
                     if near or sums[_NEAR]:
                         self._step(_NEAR, client, float(near), seen, alerts)
-                    if (near or sums[_WALK]) and outcome is not None and outcome.margin is not None:
-                        close = near and outcome.margin < self.thresholds.margin
+                    if (near or sums[_WALK]) and outcome is not None:
+                        margin = outcome.margin() if callable(outcome.margin) else outcome.margin
+                        close = near and margin is not None and margin < self.thresholds.margin
                         self._step(_WALK, client, float(close), seen, alerts)
             if text.injection or sums[_INJECTION]:
                 self._step(_INJECTION, client, text.injection, seen, alerts)
@@ -267,7 +269,7 @@ class Monitor:
         if drift is None:
             model.learn(outcome, text.length)
             return
-        odd = drift.odd_length(text.octave)
+        odd = not drift.shortest <= text.octave <= drift.longest
         if odd or client.sums[_LENGTHS]:
             self._step(_LENGTHS, client, float(odd), seen, alerts)
         for kind, evidence in drift.add(outcome.labels, outcome.score):

@@ -60,8 +60,7 @@ _ENGLISH = (
         1.0,
         (
             "restrict",
-            "unfilter",
-            "filters",
+            "filter",
             "jailb",
             "censor",
             "guideline",
@@ -142,6 +141,7 @@ def _by_hint(rules: tuple[_Rule, ...]) -> tuple[tuple[str, tuple[_Search, ...]],
 
 _BY_ENGLISH_HINT = _by_hint(_ENGLISH)
 _BY_CHINESE_HINT = _by_hint(_CHINESE)
+_ENGLISH_HINTS = tuple(hint for hint, _ in _BY_ENGLISH_HINT)
 
 # Letters of other scripts that pass for Latin ones, full-width letters, and characters that take no room.
 _DISGUISE = re.compile("[\u00ad\u0370-\u04ff\u200b-\u200f\u202a-\u202e\u2060-\u206f\uff21-\uff3a\uff41-\uff5a\U000e0020-\U000e007f]")  # fmt: skip  # noqa: E501
@@ -160,7 +160,9 @@ def injection(text: str) -> float:
         if _DISGUISE.search(text) is not None:
             text = folded(text).lower()
         total = _weigh(_BY_CHINESE_HINT, text)
-    return min(total + _weigh(_BY_ENGLISH_HINT, text), _MOST)
+    if any(map(text.__contains__, _ENGLISH_HINTS)):
+        total += _weigh(_BY_ENGLISH_HINT, text)
+    return min(total, _MOST) if total else 0.0
 
 
 def _weigh(by_hint: tuple[tuple[str, tuple[_Search, ...]], ...], text: str) -> float:
@@ -182,7 +184,7 @@ def encoded(text: str) -> float:
     words = text.split()
     if words and max(map(len, words)) >= _LONG_WORD:
         total += sum(_payload(word) for word in words if len(word) >= _LONG_WORD)
-    return min(total, _MOST)
+    return min(total, _MOST) if total else 0.0
 
 
 def _payload(word: str) -> float:

@@ -70,21 +70,28 @@ class Reader:
     def read(self, texts: Sequence[str | tuple[str, str]]) -> Signals:
         """Signals of at most `SAMPLED` texts or pairs. The work does not depend on how many or how long they are."""
         count = len(texts)
+        if count == 1:
+            return Signals((0,), (self._one(texts[0]),))
         indices = tuple(range(count)) if count <= SAMPLED else tuple(sorted(self._random.sample(range(count), SAMPLED)))
         return Signals(indices, tuple([self._one(texts[i]) for i in indices]))
 
     def _one(self, item: str | tuple[str, str]) -> TextSignals:
-        text = item if isinstance(item, str) else _joined(item)
-        length = len(text) if isinstance(item, str) else len(item[0]) + len(item[1])
-        ends = text if len(text) <= 2 * _SKETCHED else text[:_SKETCHED] + "\n" + text[-_SKETCHED:]
+        if isinstance(item, str):
+            text, length = item, len(item)
+        else:
+            text, length = _joined(item), len(item[0]) + len(item[1])
+        if length <= 2 * _SKETCHED:
+            lower = text.lower()
+            keys = self._sketcher.keys(lower.encode("utf-8", "surrogatepass"))
+            return TextSignals(length, octave(length), keys, False, patterns.injection(lower), patterns.encoded(text))
+        ends = text[:_SKETCHED] + "\n" + text[-_SKETCHED:]
         long = text if len(text) <= 2 * _SEARCHED else text[:_SEARCHED] + "\n" + text[-_SEARCHED:]
-        lower = ends.lower()
         return TextSignals(
             length,
             octave(length),
-            self._sketcher.keys(lower.encode("utf-8", "surrogatepass")),
-            length > 2 * _SKETCHED,
-            patterns.injection(lower if long is text is ends else long.lower()),
+            self._sketcher.keys(ends.lower().encode("utf-8", "surrogatepass")),
+            True,
+            patterns.injection(long.lower()),
             patterns.encoded(ends),
         )
 

@@ -38,7 +38,8 @@ class Sketcher:
     def keys(self, data: bytes) -> tuple[int, ...]:
         """Key of the whole text, then one for each of its four bands; empty for a text of fewer than 16 bytes.
 
-        The work is O(n log n) in the bytes given; the caller bounds them.
+        The work is O(n log n) in the bytes given; the caller bounds them. Keys are good for one process only: Python's
+        own hash (SipHash, with a secret of the process) is what makes them.
         """
         count = len(data) - _SHINGLE + 1
         if count < _SHINGLE + 1:
@@ -47,9 +48,8 @@ class Sketcher:
         hashes = (shingles * self._factor).view("<u4")[1::2].copy()  # the upper half of each product
         hashes.sort()
         least = hashes.take(hashes.searchsorted(_STARTS), mode="clip").tolist()
-        whole = int.from_bytes(hashlib.blake2b(data, digest_size=8, key=self._key).digest(), "little")
         return (
-            whole,
+            hash(self._key + data),
             hash((least[0], least[1], least[2])),
             hash((least[3], least[4], least[5])),
             hash((least[6], least[7], least[8])),

@@ -40,7 +40,7 @@ def test_the_critical_distance_is_that_of_kolmogorovs_distribution(m: int, n: in
 def test_chance_alone_stays_under_the_limit(bins: int) -> None:
     rng = np.random.default_rng(bins)
     m, n, shares = 2000, 200, rng.dirichlet(np.full(bins, 20.0))
-    values = [psi(rng.multinomial(m, shares), rng.multinomial(n, shares)) for _ in range(3000)]
+    values = [psi(rng.multinomial(m, shares).tolist(), rng.multinomial(n, shares).tolist()) for _ in range(3000)]
     limit = psi_limit(bins, m, n, 0.0)
     assert max(values) < limit
     assert np.mean(values) * (1 / n + 1 / m) ** -1 == pytest.approx(bins - 1, rel=0.15)  # Yurdakul's chi-square

@@ -382,6 +382,8 @@ def test_no_content_stays_or_shows() -> None:
         assert not any(piece in repr(alert) + str(alert.fields()) for piece in (*pieces, "zyxclient"))
     kept = list(reachable(monitor)) + list(reachable(alerts))
     assert len(kept) > 50
-    for one in kept:
-        text = one if isinstance(one, str) else one.decode("latin-1") if isinstance(one, bytes | bytearray) else ""
+    for thing in kept:
+        text = (
+            thing if isinstance(thing, str) else thing.decode("latin-1") if isinstance(thing, bytes | bytearray) else ""
+        )
         assert not any(piece in text for piece in pieces)
