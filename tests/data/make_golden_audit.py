@@ -1,4 +1,4 @@
-"""Makes the golden audit log of format version 1: `python tests/data/make_golden_audit.py FOLDER`, same bytes every time.
+"""Makes the golden audit log of format version 1: `python tests/data/make_golden_audit.py FOLDER`.
 
 It was run once, when the format was released. Its output is never made again: a later version must read what is there.
 """
@@ -21,26 +21,26 @@ START = 1_800_000_000_000
 def events() -> list[Event]:
     """One event of every kind among requests, over three days."""
     found: list[Event] = [Lifecycle(started=True)]
-    for i in range(262):
-        found.append(
-            Request(
-                f"request-{i}",
-                "/v1/classify",
-                f"client-{i % 3}",
-                "minilm",
-                "ab" * 32,
-                "cd" * 32,
-                {"EMAIL_ADDRESS": i % 2} if i % 2 else {},
-                i % 50,
-                seconds=i / 1000,
-                status=404 if i % 40 == 7 else 200,
-                code="unknown_model" if i % 40 == 7 else None,
-                decision="refused" if i % 40 == 7 else "allowed",
-                phase="accepted" if i % 40 == 9 else "finished",
-                input=b"in %d" % i,
-                output=b"out %d" % i,
-            )
+    found += [
+        Request(
+            f"request-{i}",
+            "/v1/classify",
+            f"client-{i % 3}",
+            "minilm",
+            "ab" * 32,
+            "cd" * 32,
+            {"EMAIL_ADDRESS": i % 2} if i % 2 else {},
+            i % 50,
+            seconds=i / 1000,
+            status=404 if i % 40 == 7 else 200,
+            code="unknown_model" if i % 40 == 7 else None,
+            decision="refused" if i % 40 == 7 else "allowed",
+            phase="accepted" if i % 40 == 9 else "finished",
+            input=b"in %d" % i,
+            output=b"out %d" % i,
         )
+        for i in range(262)
+    ]
     found += [
         Summary(60.0, {"/health/live": 12, "refused:invalid_input": 1}),
         Alert("burst", "many requests of one client", "high", "client-1", {"count": 900}),
