@@ -16,7 +16,7 @@ from ..runtime.packing import pad
 from ..runtime.processor import available_threads
 from ..runtime.session import Session
 from .graph import Editor, clean, in_memory
-from .reference import tokenized
+from .original import tokenized
 from .source import Source, quiet
 from .texts import CONTEXTS, PROBES
 

@@ -12,7 +12,7 @@ from ..runtime.encoder import Encoder
 from ..runtime.heads import softmax
 from ..runtime.manifest import Parity, Pooling
 from ..runtime.packing import Tokens
-from .reference import Floats, outputs, tokenized
+from .original import Floats, outputs, tokenized
 from .source import Source, Text
 
 

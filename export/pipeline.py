@@ -26,6 +26,7 @@ from .calibrate import observe
 from .graph import strip
 from .head import HeadOptions, settle
 from .quantize import linears, quantize, quantize_tables
+from .reference import with_reference
 from .source import Source, Text, read
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes
 from .trace import Traced, trace
@@ -77,8 +78,8 @@ def export(
         out: folder to write.
         task: one of the supported tasks; told from the model's config when None.
         precision: `int8` (row-wise, with smoothed activations) or `fp32`.
-        calibration: texts of the model's domain, at most 512 are read; the built-in set when None. Only the ranges of
-            activations are kept of them.
+        calibration: texts of the model's domain, at most 512 are read; the built-in set when None. Of them the bundle
+            keeps ranges of activations, and counts of labels, scores and lengths for monitoring.
         head: thresholds of labels, hypothesis of zero-shot classification.
         force: replace a bundle that is already at `out`.
         step: called with the name of each step, to show progress.
@@ -168,6 +169,7 @@ def export(
         activation=loaded.activation,
         zero_shot=settled.zero_shot,
     )
+    manifest = with_reference(manifest, files, tokenizer, encoder, calibration and texts)
     with step("Writing the bundle"):
         digest = bundle.write(target, manifest, files, force=force)
     return Report(

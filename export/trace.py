@@ -18,8 +18,8 @@ from . import attention
 from .architectures import facts
 from .graph import in_memory
 from .lower import lower_for_cpu
+from .original import outputs, tokenized
 from .padded import OPSET, OUTPUT, padded, quietly_exported
-from .reference import outputs, tokenized
 from .source import Source, quiet
 from .texts import PROBES
 

@@ -16,7 +16,7 @@ LAYERS = ["privacy", "runtime", "export", "cli"]  # from the bottom up
 GIANTS = {
     "onnxruntime": {"runtime/session.py"},
     "tokenizers": {"runtime/tokens.py"},
-    "torch": {f"export/{n}.py" for n in ("attention", "padded", "reference", "source", "trace")},
+    "torch": {f"export/{n}.py" for n in ("attention", "original", "padded", "source", "trace")},
     "transformers": {f"export/{n}.py" for n in ("answers", "attention", "padded", "source")},
     "optimum": {"export/source.py"},
     "hyperscan": {"privacy/engines.py", "privacy/prefilter.py"},
