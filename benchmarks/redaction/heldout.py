@@ -16,6 +16,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from heldout_values import chinese_name, draw
 from lookalikes import fill
@@ -23,6 +24,7 @@ from lookalikes import fill
 from cloister.privacy import Policy, Redactor
 
 Transform = Callable[[str], str]
+_Item = TypeVar("_Item")
 
 ENGLISH = (
     "Hi team, the {w} on file is {v} - can you confirm?", "2024-05-17 09:12:44 INFO user.update {w}={v} ok",
@@ -113,7 +115,7 @@ _EVERYTHING = 'name = "everything"\ndefault = "replace"'
 _STRUCTURED = f'{_EVERYTHING}\n[category]\nperson = "keep"\norganization = "keep"'
 
 
-def half[T](items: Sequence[T], part: str) -> list[T]:
+def half(items: Sequence[_Item], part: str) -> list[_Item]:
     """The part's half of a list."""
     return list(items[0 if part == "a" else 1 :: 2])
 
