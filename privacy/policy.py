@@ -62,11 +62,14 @@ class Bounds:
         token: a segment never exceeds this, however long a run without a space is.
         reach: how far past the end of its segment a match, and what decides about it, may lie. A match still open
             there is masked to its end.
+        seconds: how long the search in one segment may take before it counts as failed; several hundred times of what
+            is usual.
     """
 
     segment: int = 256
     token: int = 4096
     reach: int = 96
+    seconds: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,10 +292,15 @@ class _Reader:
     def _bounds(self) -> Bounds:
         table = self._table("stream")
         limits = {"segment": (32, 65536), "token": (256, 1 << 20), "reach": (96, 4096)}
-        self._known(table, tuple(limits), "[stream]")
+        self._known(table, (*limits, "seconds"), "[stream]")
+        seconds = table.get("seconds", 2.0)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.01 <= seconds <= 600:
+            raise _wrong(f"stream.seconds = {seconds!r}", "Use a number from 0.01 to 600.")
         for name, value in table.items():
+            if name == "seconds":
+                continue
             low, high = limits[name]
-            if not isinstance(value, int) or not low <= value <= high:
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
                 raise _wrong(f"stream.{name} = {value!r}", f"Use a whole number from {low} to {high}.")
         return Bounds(**table)
 

@@ -8,7 +8,8 @@ on the engine that runs the prefilter.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,13 +19,13 @@ from .. import CloisterError
 from .context import Lexicon, Occurrences
 from .decode import GATES, LAYERS, decode
 from .prefilter import Gate, Prefilter
-from .recognizers.model import Recognizer
+from .recognizers.model import REACH, Recognizer
 from .text import View, fold
 
-__all__ = ["Candidate", "RedactionError", "Scanner"]
+__all__ = ["Candidate", "Limits", "RedactionError", "Scanner"]
 
-#: Seconds that one pattern may take over one window before the text is refused; a thousandfold of what is usual.
-TIMEOUT = 2.0
+#: Windows up to this long are confirmed by the standard library's engine, longer ones by the one that can be stopped.
+SHORT = 1024
 #: Where a match touches the end of what can be seen and its recognizer says nothing else, it continues over these.
 CONTINUED = r"[0-9A-Za-z_@.+/=%-]"
 
@@ -54,8 +55,14 @@ class Candidate:
 
 
 class _Query(NamedTuple):
-    """What a window is asked: the range in question, entities, language, least score, and whether the view is the
-    plain one.
+    """What a window is asked.
+
+    Attributes:
+        begin, end: the range in question, in code points of the window.
+        entities, language, least: as for `Scanner.find`.
+        final: least score by entity from which on a candidate is sure to be acted upon.
+        deadline: when the search must be over, on the clock `time.perf_counter`.
+        plain: whether the view is the plain one.
     """
 
     begin: int
@@ -63,7 +70,9 @@ class _Query(NamedTuple):
     entities: frozenset[str]
     language: str
     least: float
-    plain: bool
+    final: Mapping[str, float]
+    deadline: float
+    plain: bool = True
 
 
 @dataclass(slots=True, repr=False)
@@ -72,10 +81,16 @@ class _Rule:
 
     recognizer: Recognizer
     finder: Any = None
+    guarded: Any = None
     tail: Any = None
     grouped: bool = False
     up: frozenset[str] = frozenset()
     down: frozenset[str] = frozenset()
+    best: float = 0.0
+
+    def __post_init__(self) -> None:
+        r = self.recognizer
+        self.best = 1.0 if r.refine is not None else max(r.score, r.context_score)
 
     def ready(self) -> Any:
         if self.finder is None:
@@ -83,9 +98,10 @@ class _Rule:
             self.up = frozenset(r.context)
             self.down = frozenset(r.against)
             self.tail = regex.compile(f"(?:{r.open_end})*") if r.open_end else None
-            finder = _expression(r)
-            self.grouped = "v" in finder.groupindex
-            self.finder = finder
+            self.guarded = _guarded(r)
+            finder = None if r.loose else _expression(r)
+            self.grouped = "v" in self.guarded.groupindex
+            self.finder = finder or self.guarded
         return self.finder
 
 
@@ -95,23 +111,26 @@ _BEHIND = re.compile(r"\(\?<!((?:\[(?:[^\]\\]|\\.)+\]|\\.|[^()|\\])+)\)")
 
 
 def _expression(recognizer: Recognizer) -> Any:
-    """Boundaries and pattern together.
+    """Boundaries and pattern together, for the standard library's engine.
 
-    The standard library's engine confirms Cloister's own patterns: it is twice as fast where a pattern begins with a
-    character class, so what
-    must not stand before a match is looked up after its first character. The `regex` engine, which can be stopped,
-    confirms foreign ones.
+    It is two to three times as fast as the one that can be stopped, above all where a pattern begins with a character
+    class, so what must not stand before a match is looked up after its first character. It cannot be stopped: it
+    confirms only Cloister's own patterns, whose repetitions are bounded and say in one way only what they match
+    (`tests/privacy/test_bounded.py`), in windows of at most `SHORT` characters.
     """
     before, pattern, after = recognizer.before, recognizer.pattern, recognizer.after
     caseless = 0 if recognizer.cased else int(re.IGNORECASE)
-    if recognizer.loose:
-        flags = regex.VERSION0 | regex.DOTALL | regex.MULTILINE | (0 if recognizer.cased else regex.IGNORECASE)
-        return regex.compile(f"{before}(?:{pattern}){after}", flags)
     head = _HEAD.match(pattern)
     if head is not None and not _alternates(pattern) and _BEHIND.sub("", before) == "":
         behind = _BEHIND.sub(lambda match: f"(?<!{match.group(1)}.)", before)
         return re.compile(f"{head.group()}{behind}{pattern[head.end() :]}{after}", caseless | re.DOTALL | re.MULTILINE)
     return re.compile(f"{before}(?:{pattern}){after}", caseless | re.DOTALL | re.MULTILINE)
+
+
+def _guarded(recognizer: Recognizer) -> Any:
+    """The same for the engine that takes a time-out; the answers are the same."""
+    flags = regex.VERSION0 | regex.DOTALL | regex.MULTILINE | (0 if recognizer.cased else regex.IGNORECASE)
+    return regex.compile(f"{recognizer.before}(?:{recognizer.pattern}){recognizer.after}", flags)
 
 
 def _alternates(pattern: str) -> bool:
@@ -124,11 +143,17 @@ def _alternates(pattern: str) -> bool:
         plain = shorter
 
 
-def _search(finder: Any, text: str, position: int) -> Any:
-    """The first match at or after a position; only the engine that can be stopped is."""
-    if isinstance(finder, re.Pattern):
-        return finder.search(text, position)
-    return finder.search(text, position, timeout=TIMEOUT)
+def _searching(rule: _Rule, text: str, query: _Query) -> Callable[[str, int], Any]:
+    """How a rule searches a text: the engine that can be stopped, where the other one might take long."""
+    finder = rule.ready()
+    if finder is not rule.guarded and len(text) <= SHORT:
+        return finder.search  # type: ignore[no-any-return]
+    guarded = rule.guarded.search
+
+    def search(where: str, position: int) -> Any:
+        return guarded(where, position, timeout=max(1e-3, query.deadline - time.perf_counter()))
+
+    return search
 
 
 class Scanner:
@@ -163,7 +188,13 @@ class Scanner:
         return not self.prefilter.fired(text if text.isascii() else fold(text).text)
 
     def find(
-        self, window: str, owned: tuple[int, int], entities: frozenset[str], language: str, least: float
+        self,
+        window: str,
+        owned: tuple[int, int],
+        entities: frozenset[str],
+        language: str,
+        limits: Limits,
+        fired: list[int] | None = None,
     ) -> list[Candidate]:
         """Candidates in `window` (original text) among `entities`, in code points of the window.
 
@@ -172,83 +203,146 @@ class Scanner:
             owned: the range that is asked about; what ends before it or begins after it is not reported.
             entities: entities to look for.
             language: `en`, `zh`, or `any` for the recognizers of both.
-            least: no candidate below this score is asked for; some may come all the same.
+            limits: least score, what is sure to be acted upon, and the time there is.
+            fired: what the prefilter says about the folded window, where that is known.
 
         Raises:
-            RedactionError: a check failed or a pattern took too long.
+            RedactionError: a check failed or took too long.
         """
         begin, end = owned
+        deadline = time.perf_counter() + limits.seconds
+        query = _Query(begin, end, entities, language, limits.least, limits.final, deadline)
         view = fold(window)
-        fired = self.prefilter.fired(view.text)
-        found = list(self._confirm(view, fired, _Query(begin, end, entities, language, least, True))) if fired else []
+        found: list[Candidate] = []
+        fired = self.prefilter.fired(view.text) if fired is None else fired
+        if fired:
+            self._confirm(view, fired, query, found)
         for _ in range(LAYERS):
             kinds = frozenset(self._kinds[gate] for gate in fired if gate in self._kinds)
             deeper = decode(view, kinds) if kinds else None
             if deeper is None:
                 break
             view, fired = deeper, self.prefilter.fired(deeper.text)
-            found.extend(self._confirm(view, fired, _Query(begin, end, entities, language, least, False)))
+            self._confirm(view, fired, query._replace(plain=False), found)
         return found
 
-    def _confirm(self, view: View, fired: list[int], query: _Query) -> Iterator[Candidate]:
-        numbers = sorted(set().union(*(self._opened[gate] for gate in fired)))
+    def _confirm(self, view: View, fired: list[int], query: _Query, found: list[Candidate]) -> None:
+        """Add what the rules behind the gates find, the surest rules first: what they settle need not be checked twice."""
+        numbers = set().union(*(self._opened[gate] for gate in fired))
         words: Occurrences | None = None
-        for number in numbers:
-            rule = self._rules[number]
+        settled = _Settled(found, query.final)
+        for rule in sorted((self._rules[number] for number in numbers), key=_surest):
             recognizer = rule.recognizer
-            if recognizer.entity in query.entities and (
-                query.language == "any" or query.language in recognizer.languages
+            if recognizer.entity not in query.entities or (
+                query.language != "any" and query.language not in recognizer.languages
             ):
-                rule.ready()
-                if rule.up or rule.down:
-                    words = words or self._lexicon.occurrences(view.text)
-                    # Without a word that lifts it, nothing this recognizer finds would count.
-                    if recognizer.score < query.least and recognizer.refine is None and rule.up.isdisjoint(words.words):
-                        continue
-                try:
-                    yield from _matches(rule, view, words, query)
-                except TimeoutError as error:
-                    raise RedactionError(
-                        f"The recognizer {recognizer.name} took longer than {TIMEOUT:g} s.",
-                        hint="Report the recognizer's name; the text was refused.",
-                        code="redaction_timeout",
-                    ) from error
-                except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-                    # A recognizer that breaks must not let its value through; what the error says may quote the text.
-                    raise RedactionError(
-                        f"The recognizer {recognizer.name} failed with {type(error).__name__}.",
-                        hint="Report the recognizer's name; the text was refused.",
-                    ) from None
+                continue
+            rule.ready()
+            if rule.up or rule.down:
+                words = words or self._lexicon.occurrences(view.text)
+                # Without a word that lifts it, nothing this recognizer finds would count.
+                if recognizer.score < query.least and recognizer.refine is None and rule.up.isdisjoint(words.words):
+                    continue
+            try:
+                for candidate in _matches(rule, view, words, query, settled):
+                    found.append(candidate)
+                    settled.add(candidate)
+                if time.perf_counter() > query.deadline:
+                    raise TimeoutError
+            except TimeoutError:
+                raise RedactionError(
+                    f"Looking for personal data took too long (in the recognizer {recognizer.name}).",
+                    hint="The text was refused; [stream] seconds in the policy is the time a segment may take.",
+                    code="redaction_timeout",
+                ) from None
+            except Exception as error:  # noqa: BLE001 - a recognizer that breaks must not let its value through
+                # What the error says may quote the text.
+                raise RedactionError(
+                    f"The recognizer {recognizer.name} failed with {type(error).__name__}.",
+                    hint="Report the recognizer's name; the text was refused.",
+                ) from None
 
 
-def _matches(rule: _Rule, view: View, words: Occurrences | None, query: _Query) -> Iterator[Candidate]:
+def _surest(rule: _Rule) -> float:
+    return -rule.best
+
+
+class Limits(NamedTuple):
+    """What bounds a search.
+
+    Attributes:
+        least: no candidate below this score is asked for; some may come all the same.
+        final: by entity, the score from which on a candidate is sure to be acted upon.
+        seconds: how long one window may take.
+    """
+
+    least: float
+    final: Mapping[str, float]
+    seconds: float
+
+
+class _Settled:
+    """Ranges of candidates that will be acted upon. What lies inside one and cannot win over it changes nothing."""
+
+    __slots__ = ("_final", "_ranges")
+
+    def __init__(self, found: Iterable[Candidate], final: Mapping[str, float]) -> None:
+        self._final = final
+        self._ranges: list[tuple[int, int, float, str]] = []
+        for candidate in found:
+            self.add(candidate)
+
+    def add(self, candidate: Candidate) -> None:
+        if candidate.score >= self._final.get(candidate.entity, 2.0):
+            self._ranges.append((candidate.start, candidate.end, candidate.score, candidate.entity))
+
+    def covers(self, low: int, high: int, best: float, entity: str) -> bool:
+        """Whether a candidate at [low, high) that scores `best` at most would lose all of it."""
+        for start, end, score, winner in self._ranges:
+            if start <= low and high <= end and (best < score or (best == score and entity == winner)):
+                return True
+        return False
+
+
+def _matches(
+    rule: _Rule, view: View, words: Occurrences | None, query: _Query, settled: _Settled
+) -> Iterator[Candidate]:
     text = view.text
+    search = _searching(rule, text, query)
     recognizer = rule.recognizer
-    finder = rule.ready()
-    validate = recognizer.validate
-    position = 0
-    while position < len(text) and (match := _search(finder, text, position)) is not None:
+    refine, validate, best, entity = recognizer.refine, recognizer.validate, rule.best, recognizer.entity
+    outside = refine is not None or rule.grouped  # the value may begin left or right of where the match does
+    beside = words is not None and bool(rule.up or rule.down)
+    clock, deadline = time.perf_counter, query.deadline
+    position, stop = view.index(query.begin), view.index(query.end)
+    # A match that begins before the range was looked at with the range before; a label may stand there.
+    position, stop = (max(0, position - REACH), len(text)) if outside else (position, min(stop, len(text)))
+    while position < stop and (match := search(text, position)) is not None:
         # What is rejected may hide a value that begins inside it; what is accepted is done with.
-        position = match.start() + 1
-        start, end = match.span("v") if rule.grouped else match.span()
+        start, end = match.span()
+        if start >= stop:
+            return
+        position, after = start + 1, end
+        if rule.grouped:
+            start, end = match.span("v")
         if end <= start:
             continue
-        if recognizer.refine is not None:
-            refined = recognizer.refine(text, start, end)
+        if clock() > deadline:
+            raise TimeoutError
+        low, high = view.original(start, end)
+        if refine is None and settled.covers(low, high, best, entity):
+            continue
+        score = recognizer.score
+        if refine is not None:
+            refined = refine(text, start, end)
             if refined is None:
                 continue
             start, end, score = refined
-        else:
-            score = recognizer.score
-        low, high = view.original(start, end)
-        if low >= query.end:
-            # Later matches begin later; only a value found to the left of its match may still begin early enough.
-            if recognizer.refine is None and not rule.grouped:
-                return
+            low, high = view.original(start, end)
+        # Later matches begin later, but a value found to the left of its match may still begin early enough.
+        if low >= query.end or high <= query.begin:
             continue
-        if high <= query.begin:
-            continue
-        if words is not None and (rule.up or rule.down):
+        if beside and words is not None:
             verdict = words.verdict(start, end, rule.up, rule.down)
             if verdict > 0:
                 score = max(score, recognizer.context_score)
@@ -264,5 +358,5 @@ def _matches(rule: _Rule, view: View, words: Occurrences | None, query: _Query) 
             low, high = view.original(start, end)
         elif end == len(text):
             open_end = CONTINUED
-        position = max(position, match.end())
-        yield Candidate(low, high, recognizer.entity, score, recognizer.name, open_end, query.plain)
+        position = max(position, after)
+        yield Candidate(low, high, entity, score, recognizer.name, open_end, query.plain)

@@ -16,7 +16,7 @@ import regex
 
 from .policy import Policy, Rule
 from .recognizers.model import REACH
-from .scan import Candidate, RedactionError, Scanner
+from .scan import Candidate, Limits, RedactionError, Scanner
 from .spans import Span, resolve
 from .text import folded
 from .vault import LITERAL, RestoreStream, Vault
@@ -74,7 +74,11 @@ class Detector:
         self.entities = entities
         self.tagger = tagger
         self.denied = _denied(policy)
-        self._least = min([policy.default.threshold, *(rule.threshold for rule in policy.rules.values())])
+        self._limits = Limits(
+            min([policy.default.threshold, *(rule.threshold for rule in policy.rules.values())]),
+            _final(policy, entities),
+            policy.bounds.seconds,
+        )
         self._allowed = [regex.compile(pattern) for pattern in policy.allow_patterns]
 
     def quiet(self, text: str) -> bool:
@@ -98,7 +102,7 @@ class Detector:
 
     def candidates(self, window: str, owned: tuple[int, int], language: str) -> list[Candidate]:
         """Pattern and deny-list candidates of a window, allow list and thresholds not yet applied."""
-        found = self.scanner.find(window, owned, self.entities, language, self._least)
+        found = self.scanner.find(window, owned, self.entities, language, self._limits)
         if self.denied is not None:
             for match in self.denied.finditer(window):
                 entity = self._deny_entity(match)
@@ -117,6 +121,18 @@ class Detector:
         if plain.casefold() in self.policy.allow:
             return False
         return not any(pattern.fullmatch(plain) for pattern in self._allowed)
+
+
+def _final(policy: Policy, entities: frozenset[str]) -> dict[str, float]:
+    """By entity, the score from which on a candidate is sure to be acted upon, whatever the language."""
+    if policy.allow or policy.allow_patterns:
+        return {}
+    both = {entity: [policy.rule(entity, language) for language in ("en", "zh")] for entity in entities}
+    return {
+        entity: max(rule.threshold for rule in rules)
+        for entity, rules in both.items()
+        if all(rule.action != "keep" for rule in rules)
+    }
 
 
 def _denied(policy: Policy) -> Any:
