@@ -19,7 +19,7 @@ from .. import CloisterError
 from .context import Lexicon, Occurrences
 from .decode import GATES, LAYERS, decode
 from .prefilter import Gate, Prefilter
-from .recognizers.model import REACH, Recognizer
+from .recognizers.model import LEAD, REACH, RUN, TRAIL, Recognizer
 from .text import View, fold
 
 __all__ = ["Candidate", "Limits", "RedactionError", "Scanner"]
@@ -143,15 +143,15 @@ def _alternates(pattern: str) -> bool:
         plain = shorter
 
 
-def _searching(rule: _Rule, text: str, query: _Query) -> Callable[[str, int], Any]:
+def _searching(rule: _Rule, text: str, query: _Query) -> Callable[[str, int, int], Any]:
     """How a rule searches a text: the engine that can be stopped, where the other one might take long."""
     finder = rule.ready()
     if finder is not rule.guarded and len(text) <= SHORT:
         return finder.search  # type: ignore[no-any-return]
     guarded = rule.guarded.search
 
-    def search(where: str, position: int) -> Any:
-        return guarded(where, position, timeout=max(1e-3, query.deadline - time.perf_counter()))
+    def search(where: str, position: int, limit: int) -> Any:
+        return guarded(where, position, limit, timeout=max(1e-3, query.deadline - time.perf_counter()))
 
     return search
 
@@ -227,10 +227,10 @@ class Scanner:
         return found
 
     def _confirm(self, view: View, fired: list[int], query: _Query, found: list[Candidate]) -> None:
-        """Add what the rules behind the gates find, the surest rules first: what they settle need not be checked twice."""
+        """Add what the rules behind the gates find, the surest first: what is settled is not checked twice."""
         numbers = set().union(*(self._opened[gate] for gate in fired))
         words: Occurrences | None = None
-        settled = _Settled(found, query.final)
+        settled, runs = _Settled(found, query.final), _Runs(view.text)
         for rule in sorted((self._rules[number] for number in numbers), key=_surest):
             recognizer = rule.recognizer
             if recognizer.entity not in query.entities or (
@@ -244,7 +244,7 @@ class Scanner:
                 if recognizer.score < query.least and recognizer.refine is None and rule.up.isdisjoint(words.words):
                     continue
             try:
-                for candidate in _matches(rule, view, words, query, settled):
+                for candidate in _matches(rule, view, runs, words, query, settled):
                     found.append(candidate)
                     settled.add(candidate)
                 if time.perf_counter() > query.deadline:
@@ -265,6 +265,42 @@ class Scanner:
 
 def _surest(rule: _Rule) -> float:
     return -rule.best
+
+
+_RUNS = re.compile(RUN)
+
+
+class _Runs:
+    """Where a text holds numbers, so that a rule for numbers of a dozen digits looks at nothing else."""
+
+    __slots__ = ("_length", "_runs", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._length = len(text)
+        self._runs: list[tuple[int, int, int]] | None = None
+
+    def places(self, digits: int, first: int, last: int) -> Iterator[tuple[int, int, int]]:
+        """Where matches that begin in [first, last) may begin: from, to, and how far they may see."""
+        if not digits:
+            yield first, last, self._length
+            return
+        if self._runs is None:
+            found = [match.span() for match in _RUNS.finditer(self._text)]
+            self._runs = [(start, end, end - start - _gaps(self._text, start, end)) for start, end in found]
+        for start, end, count in self._runs:
+            if count >= digits and end > first:
+                if start - LEAD >= last:
+                    return
+                yield max(first, start - LEAD), min(last, end), min(self._length, end + TRAIL)
+
+
+_SEPARATORS = re.compile("[^0-9]")
+
+
+def _gaps(text: str, start: int, end: int) -> int:
+    """How many characters of a run are no digits."""
+    return len(_SEPARATORS.findall(text, start, end))
 
 
 class Limits(NamedTuple):
@@ -305,7 +341,7 @@ class _Settled:
 
 
 def _matches(
-    rule: _Rule, view: View, words: Occurrences | None, query: _Query, settled: _Settled
+    rule: _Rule, view: View, runs: _Runs, words: Occurrences | None, query: _Query, settled: _Settled
 ) -> Iterator[Candidate]:
     text = view.text
     search = _searching(rule, text, query)
@@ -314,49 +350,53 @@ def _matches(
     outside = refine is not None or rule.grouped  # the value may begin left or right of where the match does
     beside = words is not None and bool(rule.up or rule.down)
     clock, deadline = time.perf_counter, query.deadline
-    position, stop = view.index(query.begin), view.index(query.end)
+    first, last = view.index(query.begin), view.index(query.end)
     # A match that begins before the range was looked at with the range before; a label may stand there.
-    position, stop = (max(0, position - REACH), len(text)) if outside else (position, min(stop, len(text)))
-    while position < stop and (match := search(text, position)) is not None:
-        # What is rejected may hide a value that begins inside it; what is accepted is done with.
-        start, end = match.span()
-        if start >= stop:
-            return
-        position, after = start + 1, end
-        if rule.grouped:
-            start, end = match.span("v")
-        if end <= start:
-            continue
-        if clock() > deadline:
-            raise TimeoutError
-        low, high = view.original(start, end)
-        if refine is None and settled.covers(low, high, best, entity):
-            continue
-        score = recognizer.score
-        if refine is not None:
-            refined = refine(text, start, end)
-            if refined is None:
+    first, last = (max(0, first - REACH), len(text)) if outside else (first, min(last, len(text)))
+    position = 0
+    for begin, stop, limit in runs.places(recognizer.digits, first, last):
+        position = max(position, begin)
+        while position < stop and (match := search(text, position, limit)) is not None:
+            # What is rejected may hide a value that begins inside it; what is accepted is done with.
+            start, end = match.span()
+            if start >= stop:
+                break
+            position, after = start + 1, end
+            if rule.grouped:
+                start, end = match.span("v")
+            if end <= start:
                 continue
-            start, end, score = refined
+            if clock() > deadline:
+                raise TimeoutError
             low, high = view.original(start, end)
-        # Later matches begin later, but a value found to the left of its match may still begin early enough.
-        if low >= query.end or high <= query.begin:
-            continue
-        if beside and words is not None:
-            verdict = words.verdict(start, end, rule.up, rule.down)
-            if verdict > 0:
-                score = max(score, recognizer.context_score)
-            elif verdict < 0:
-                score = min(score, recognizer.against_score)
-        if score < query.least or (validate is not None and not validate(text[start:end])):
-            continue
-        open_end = ""
-        if rule.tail is not None:
-            end = rule.tail.match(text, end).end()
-            if end == len(text):
-                open_end = recognizer.open_end
-            low, high = view.original(start, end)
-        elif end == len(text):
-            open_end = CONTINUED
-        position = max(position, after)
-        yield Candidate(low, high, entity, score, recognizer.name, open_end, query.plain)
+            if refine is None and settled.covers(low, high, best, entity):
+                position = after
+                continue
+            score = recognizer.score
+            if refine is not None:
+                refined = refine(text, start, end)
+                if refined is None:
+                    continue
+                start, end, score = refined
+                low, high = view.original(start, end)
+            # Later matches begin later, but a value found to the left of its match may still begin early enough.
+            if low >= query.end or high <= query.begin:
+                continue
+            if beside and words is not None:
+                verdict = words.verdict(start, end, rule.up, rule.down)
+                if verdict > 0:
+                    score = max(score, recognizer.context_score)
+                elif verdict < 0:
+                    score = min(score, recognizer.against_score)
+            if score < query.least or (validate is not None and not validate(text[start:end])):
+                continue
+            open_end = ""
+            if rule.tail is not None:
+                end = rule.tail.match(text, end).end()
+                if end == len(text):
+                    open_end = recognizer.open_end
+                low, high = view.original(start, end)
+            elif end == len(text):
+                open_end = CONTINUED
+            position = max(position, after)
+            yield Candidate(low, high, entity, score, recognizer.name, open_end, query.plain)

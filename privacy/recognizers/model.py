@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["CATEGORIES", "DIGITS", "END", "NUMBER", "NUMBER_END", "REACH", "SEP", "WORD", "WORD_END", "Recognizer"]
+__all__ = [
+    "CATEGORIES",
+    "DIGITS",
+    "END",
+    "LEAD",
+    "NUMBER",
+    "NUMBER_END",
+    "REACH",
+    "RUN",
+    "SEP",
+    "TRAIL",
+    "WORD",
+    "WORD_END",
+    "Recognizer",
+]
 
 #: What an entity is about; policies can address all entities of a category at once.
 CATEGORIES = (
@@ -33,6 +47,10 @@ END = WORD_END
 REACH = 64
 #: One separator inside a number, as people and programs write it, or none.
 SEP = r"[ \t\r\n./_-]{0,3}"
+#: Digits with what may stand between two of them, and how far a number's letters may stand before and after.
+RUN = r"[0-9](?:[ \t\r\n./_()+-]{0,9}[0-9])*"
+LEAD = 8
+TRAIL = 24
 #: Gate of numbers: a run of at least seven digits, separators allowed. Shared, so the prefilter holds it once.
 DIGITS = r"[0-9](?:[ \t]{0,2}[-./_()]{0,2}(?:\r?\n)?[ \t]{0,2}[0-9]){6}"
 
@@ -47,6 +65,8 @@ class Recognizer:
         category: one of `CATEGORIES`.
         pattern: regular expression (syntax of `regex`) over folded text. A group named `v` is the value where the pattern also names what
             surrounds it. Its width is bounded, so that one match costs a bounded amount of work.
+        digits: when not 0, every match that passes `validate` lies in a run of at least so many digits with the separators of `RUN`
+            between them, apart from `LEAD` characters before the run and `TRAIL` after it; the rest of a text need not be searched.
         gates: expressions without lookaround or backreference, one of which occurs in or right around every match of `pattern`, no
             farther than `REACH` away; empty when `pattern` itself, without its boundaries, can serve (see `before`, `after`).
         before: boundary that the pattern starts with, kept apart so that the rest can be its own gate.
@@ -73,6 +93,7 @@ class Recognizer:
     category: str
     pattern: str
     example: str
+    digits: int = 0
     gates: tuple[str, ...] = ()
     before: str = WORD
     after: str = WORD_END

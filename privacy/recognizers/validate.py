@@ -57,6 +57,9 @@ _VIN = dict(
 _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 
 
+_NO_DIGIT = re.compile("[^0-9]+")
+
+
 @cache
 def _stdnum(name: str) -> Any:
     return importlib.import_module(f"stdnum.{name}")
@@ -64,7 +67,7 @@ def _stdnum(name: str) -> Any:
 
 def digits(value: str) -> str:
     """The decimal digits of a value."""
-    return "".join(filter(str.isdigit, value))
+    return _NO_DIGIT.sub("", value)
 
 
 def compact(value: str) -> str:
@@ -114,16 +117,28 @@ def union_card(value: str) -> bool:
 
 def iban(text: str, start: int, end: int) -> tuple[int, int, float] | None:
     """The IBAN that begins at `start`: a known country, its length and ISO 7064 check digits. What follows it may look like more of it."""
-    kept = [index for index in range(start, end) if text[index].isalnum()]
-
-    if "".join(text[i] for i in kept[:2]).upper() not in _countries():
+    kept = [index for index in range(start, min(end, start + 136)) if text[index].isalnum()][:34]
+    value = "".join(text[index] for index in kept).upper()
+    if value[:2] not in _countries():
         return None
-    for length in range(min(34, len(kept)), 14, -1):
+    # One pass gives the remainder of every length; python-stdnum checks country, length and the rest where it is right.
+    head, remainder, right = int(_numeric(value[:4])), 0, []
+    for length, character in enumerate(value[4:], 5):
+        number = int(character, 36)
+        remainder = (remainder * (100 if number > 9 else 10) + number) % 97
+        if length >= 15 and (remainder * 1_000_000 + head) % 97 == 1:
+            right.append(length)
+    for length in reversed(right):
         stop = kept[length - 1] + 1
         after = text[stop : stop + 1]
-        if not (after.isascii() and after.isalnum()) and standard("iban", "".join(text[i] for i in kept[:length])):
+        if not (after.isascii() and after.isalnum()) and standard("iban", value[:length]):
             return start, stop, 0.95
     return None
+
+
+def _numeric(value: str) -> str:
+    """Letters as the numbers 10 to 35 (ISO 7064)."""
+    return "".join(str(int(character, 36)) for character in value)
 
 
 def bic(value: str) -> bool:
