@@ -188,10 +188,7 @@ def decode(view: View, kinds: frozenset[str]) -> View | None:
         units = _read(kind, found.group(), at)
         if units is None:
             continue
-        for index in range(done, at):
-            low, high = view.original(index, index + 1)
-            starts.append(low)
-            ends.append(high)
+        _copy(view, done, at, starts, ends)
         out.append(text[done:at])
         for character, begin, end in units:
             low, high = view.original(begin, end)
@@ -201,12 +198,19 @@ def decode(view: View, kinds: frozenset[str]) -> View | None:
         done = found.end()
     if not done:
         return None
-    for index in range(done, len(text)):
-        low, high = view.original(index, index + 1)
-        starts.append(low)
-        ends.append(high)
+    _copy(view, done, len(text), starts, ends)
     out.append(text[done:])
     return _composed("".join(out), starts, ends)
+
+
+def _copy(view: View, start: int, end: int, starts: list[int], ends: list[int]) -> None:
+    """Add the origins of the characters [start, end) of a view."""
+    if view.starts is None or view.ends is None:
+        starts.extend(range(start, end))
+        ends.extend(range(start + 1, end + 1))
+    else:
+        starts.extend(view.starts[start:end])
+        ends.extend(view.ends[start:end])
 
 
 def _composed(text: str, starts: list[int], ends: list[int]) -> View:

@@ -187,9 +187,12 @@ class Redactor:
         _checked(text, language)
         detector = self._detector
         # What the stream would find out segment by segment: there is nothing in it.
-        if detector.tagger is None and "<" not in text and detector.quiet(text):
-            return Redaction(text, (), None, text)
-        stream = self.stream(language)
+        known = 0
+        if detector.tagger is None and "<" not in text:
+            if detector.quiet(text):
+                return Redaction(text, (), None, text)
+            known = len(text)
+        stream = RedactionStream(detector, Vault(self.policy, self._keys), language, self._failed, known)
         redacted = stream.feed(text) + stream.close()
         return Redaction(redacted, stream.spans, stream.vault, text)
 

@@ -7,19 +7,18 @@ on the engine that runs the prefilter.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-
-import regex
 
 from .. import CloisterError
 from .context import Lexicon, Occurrences
 from .decode import GATES, LAYERS, decode
 from .prefilter import Gate, Prefilter
-from .recognizers.model import LEAD, REACH, RUN, TRAIL, Recognizer
+from .recognizers.model import REACH, Recognizer
+from .rules import Rule
+from .runs import Settled
 from .text import View, fold
 
 __all__ = ["Candidate", "Limits", "RedactionError", "Scanner"]
@@ -75,75 +74,7 @@ class _Query(NamedTuple):
     plain: bool = True
 
 
-@dataclass(slots=True, repr=False)
-class _Rule:
-    """A recognizer made ready on its first use."""
-
-    recognizer: Recognizer
-    finder: Any = None
-    guarded: Any = None
-    tail: Any = None
-    grouped: bool = False
-    up: frozenset[str] = frozenset()
-    down: frozenset[str] = frozenset()
-    best: float = 0.0
-
-    def __post_init__(self) -> None:
-        r = self.recognizer
-        self.best = 1.0 if r.refine is not None else max(r.score, r.context_score)
-
-    def ready(self) -> Any:
-        if self.finder is None:
-            r = self.recognizer
-            self.up = frozenset(r.context)
-            self.down = frozenset(r.against)
-            self.tail = regex.compile(f"(?:{r.open_end})*") if r.open_end else None
-            self.guarded = _guarded(r)
-            finder = None if r.loose else _expression(r)
-            self.grouped = "v" in self.guarded.groupindex
-            self.finder = finder or self.guarded
-        return self.finder
-
-
-# A pattern that begins with one plain character or class and is no alternation at its top.
-_HEAD = re.compile(r"(?:\[\^?[^\]\\]+\]|[0-9A-Za-z])(?![{*+?])")
-_BEHIND = re.compile(r"\(\?<!((?:\[(?:[^\]\\]|\\.)+\]|\\.|[^()|\\])+)\)")
-
-
-def _expression(recognizer: Recognizer) -> Any:
-    """Boundaries and pattern together, for the standard library's engine.
-
-    It is two to three times as fast as the one that can be stopped, above all where a pattern begins with a character
-    class, so what must not stand before a match is looked up after its first character. It cannot be stopped: it
-    confirms only Cloister's own patterns, whose repetitions are bounded and say in one way only what they match
-    (`tests/privacy/test_bounded.py`), in windows of at most `SHORT` characters.
-    """
-    before, pattern, after = recognizer.before, recognizer.pattern, recognizer.after
-    caseless = 0 if recognizer.cased else int(re.IGNORECASE)
-    head = _HEAD.match(pattern)
-    if head is not None and not _alternates(pattern) and _BEHIND.sub("", before) == "":
-        behind = _BEHIND.sub(lambda match: f"(?<!{match.group(1)}.)", before)
-        return re.compile(f"{head.group()}{behind}{pattern[head.end() :]}{after}", caseless | re.DOTALL | re.MULTILINE)
-    return re.compile(f"{before}(?:{pattern}){after}", caseless | re.DOTALL | re.MULTILINE)
-
-
-def _guarded(recognizer: Recognizer) -> Any:
-    """The same for the engine that takes a time-out; the answers are the same."""
-    flags = regex.VERSION0 | regex.DOTALL | regex.MULTILINE | (0 if recognizer.cased else regex.IGNORECASE)
-    return regex.compile(f"{recognizer.before}(?:{recognizer.pattern}){recognizer.after}", flags)
-
-
-def _alternates(pattern: str) -> bool:
-    """Whether `|` stands outside every group of the pattern."""
-    plain = re.sub(r"\\.|\[(?:[^\]\\]|\\.)*\]", "", pattern)
-    while True:
-        shorter = re.sub(r"\([^()]*\)", "", plain)
-        if shorter == plain:
-            return "|" in plain
-        plain = shorter
-
-
-def _searching(rule: _Rule, text: str, query: _Query) -> Callable[[str, int, int], Any]:
+def _searching(rule: Rule, text: str, query: _Query) -> Callable[[str, int, int], Any]:
     """How a rule searches a text: the engine that can be stopped, where the other one might take long."""
     finder = rule.ready()
     if finder is not rule.guarded and len(text) <= SHORT:
@@ -166,7 +97,7 @@ class Scanner:
 
     def __init__(self, recognizers: Sequence[Recognizer], engine: Callable[[Sequence[Gate]], Prefilter]) -> None:
         gates: dict[Gate, list[int]] = {}
-        self._rules = [_Rule(recognizer) for recognizer in recognizers]
+        self._rules = [Rule(recognizer) for recognizer in recognizers]
         for number, recognizer in enumerate(recognizers):
             for expression in recognizer.gates or (recognizer.pattern,):
                 gates.setdefault(Gate(expression, recognizer.cased, recognizer.loose), []).append(number)
@@ -230,7 +161,7 @@ class Scanner:
         """Add what the rules behind the gates find, the surest first: what is settled is not checked twice."""
         numbers = set().union(*(self._opened[gate] for gate in fired))
         words: Occurrences | None = None
-        settled, runs = _Settled(found, query.final), _Runs(view.text)
+        settled = Settled(view, ((c.start, c.end, c.entity, c.score) for c in found), query.final)
         for rule in sorted((self._rules[number] for number in numbers), key=_surest):
             recognizer = rule.recognizer
             if recognizer.entity not in query.entities or (
@@ -244,9 +175,9 @@ class Scanner:
                 if recognizer.score < query.least and recognizer.refine is None and rule.up.isdisjoint(words.words):
                     continue
             try:
-                for candidate in _matches(rule, view, runs, words, query, settled):
+                for candidate in _matches(rule, view, words, query, settled):
                     found.append(candidate)
-                    settled.add(candidate)
+                    settled.add(candidate.start, candidate.end, candidate.entity, candidate.score)
                 if time.perf_counter() > query.deadline:
                     raise TimeoutError
             except TimeoutError:
@@ -263,44 +194,8 @@ class Scanner:
                 ) from None
 
 
-def _surest(rule: _Rule) -> float:
+def _surest(rule: Rule) -> float:
     return -rule.best
-
-
-_RUNS = re.compile(RUN)
-
-
-class _Runs:
-    """Where a text holds numbers, so that a rule for numbers of a dozen digits looks at nothing else."""
-
-    __slots__ = ("_length", "_runs", "_text")
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._length = len(text)
-        self._runs: list[tuple[int, int, int]] | None = None
-
-    def places(self, digits: int, first: int, last: int) -> Iterator[tuple[int, int, int]]:
-        """Where matches that begin in [first, last) may begin: from, to, and how far they may see."""
-        if not digits:
-            yield first, last, self._length
-            return
-        if self._runs is None:
-            found = [match.span() for match in _RUNS.finditer(self._text)]
-            self._runs = [(start, end, end - start - _gaps(self._text, start, end)) for start, end in found]
-        for start, end, count in self._runs:
-            if count >= digits and end > first:
-                if start - LEAD >= last:
-                    return
-                yield max(first, start - LEAD), min(last, end), min(self._length, end + TRAIL)
-
-
-_SEPARATORS = re.compile("[^0-9]")
-
-
-def _gaps(text: str, start: int, end: int) -> int:
-    """How many characters of a run are no digits."""
-    return len(_SEPARATORS.findall(text, start, end))
 
 
 class Limits(NamedTuple):
@@ -317,32 +212,7 @@ class Limits(NamedTuple):
     seconds: float
 
 
-class _Settled:
-    """Ranges of candidates that will be acted upon. What lies inside one and cannot win over it changes nothing."""
-
-    __slots__ = ("_final", "_ranges")
-
-    def __init__(self, found: Iterable[Candidate], final: Mapping[str, float]) -> None:
-        self._final = final
-        self._ranges: list[tuple[int, int, float, str]] = []
-        for candidate in found:
-            self.add(candidate)
-
-    def add(self, candidate: Candidate) -> None:
-        if candidate.score >= self._final.get(candidate.entity, 2.0):
-            self._ranges.append((candidate.start, candidate.end, candidate.score, candidate.entity))
-
-    def covers(self, low: int, high: int, best: float, entity: str) -> bool:
-        """Whether a candidate at [low, high) that scores `best` at most would lose all of it."""
-        for start, end, score, winner in self._ranges:
-            if start <= low and high <= end and (best < score or (best == score and entity == winner)):
-                return True
-        return False
-
-
-def _matches(
-    rule: _Rule, view: View, runs: _Runs, words: Occurrences | None, query: _Query, settled: _Settled
-) -> Iterator[Candidate]:
+def _matches(rule: Rule, view: View, words: Occurrences | None, query: _Query, settled: Settled) -> Iterator[Candidate]:
     text = view.text
     search = _searching(rule, text, query)
     recognizer = rule.recognizer
@@ -354,7 +224,7 @@ def _matches(
     # A match that begins before the range was looked at with the range before; a label may stand there.
     first, last = (max(0, first - REACH), len(text)) if outside else (first, min(last, len(text)))
     position = 0
-    for begin, stop, limit in runs.places(recognizer.digits, first, last):
+    for begin, stop, limit in settled.places(recognizer.digits, best, entity, (first, last)):
         position = max(position, begin)
         while position < stop and (match := search(text, position, limit)) is not None:
             # What is rejected may hide a value that begins inside it; what is accepted is done with.

@@ -152,9 +152,13 @@ class RedactionStream:
         detector: what is looked for.
         vault: where originals go.
         language: `en`, `zh`, or `auto` to decide by segment.
+        failed: called when a recognizer or the tagger fails.
+        known: so many first characters are known to hold something, so nothing needs to be asked about them.
     """
 
-    def __init__(self, detector: Detector, vault: Vault, language: str, failed: Callable[[], None]) -> None:
+    def __init__(
+        self, detector: Detector, vault: Vault, language: str, failed: Callable[[], None], known: int = 0
+    ) -> None:
         self._detector = detector
         self._policy = detector.policy
         self._bounds = detector.policy.bounds
@@ -165,7 +169,8 @@ class RedactionStream:
         self._offset = 0  # of the first retained character
         self._at = 0  # where the next segment begins, absolute like all that follows
         self._consumed = 0
-        self._regions: tuple[int, int, bool] = (0, 0, False)
+        # Of a short text it is known that something is in it.
+        self._regions: tuple[int, int, bool] = (0, known if known <= _REGION else 0, False)
         self._open: tuple[Any, str, str] | None = None  # tail expression, placeholder (may be empty), value so far
         self._spans: list[Span] = []
         self._closed = False
