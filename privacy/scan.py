@@ -25,6 +25,8 @@ __all__ = ["Candidate", "Limits", "RedactionError", "Scanner"]
 
 #: Windows up to this long are confirmed by the standard library's engine, longer ones by the one that can be stopped.
 SHORT = 1024
+# How many sets of gates a scanner remembers the rules of.
+_ORDERS = 2048
 #: Where a match touches the end of what can be seen and its recognizer says nothing else, it continues over these.
 CONTINUED = r"[0-9A-Za-z_@.+/=%-]"
 
@@ -111,6 +113,7 @@ class Scanner:
             for kind, expression in GATES.items()
             if gate == Gate(expression)
         }
+        self._orders: dict[tuple[frozenset[int], frozenset[str], str], tuple[Rule, ...]] = {}
         self.gates = tuple(gates)
         self.prefilter = engine(self.gates)
 
@@ -157,17 +160,35 @@ class Scanner:
             self._confirm(view, fired, query._replace(plain=False), found)
         return found
 
+    def _behind(self, fired: list[int], query: _Query) -> tuple[Rule, ...]:
+        """The rules behind gates that are asked for, the surest first. A few sets of gates come again and again."""
+        key = (frozenset(fired), query.entities, query.language)
+        rules = self._orders.get(key)
+        if rules is None:
+            numbers = sorted(set().union(*(self._opened[gate] for gate in fired)))
+            wanted = (self._rules[number] for number in numbers)
+            rules = tuple(
+                sorted(
+                    (
+                        rule
+                        for rule in wanted
+                        if rule.recognizer.entity in query.entities
+                        and (query.language == "any" or query.language in rule.recognizer.languages)
+                    ),
+                    key=_surest,
+                )
+            )
+            if len(self._orders) >= _ORDERS:
+                self._orders.clear()
+            self._orders[key] = rules
+        return rules
+
     def _confirm(self, view: View, fired: list[int], query: _Query, found: list[Candidate]) -> None:
         """Add what the rules behind the gates find, the surest first: what is settled is not checked twice."""
-        numbers = set().union(*(self._opened[gate] for gate in fired))
         words: Occurrences | None = None
         settled = Settled(view, ((c.start, c.end, c.entity, c.score) for c in found), query.final)
-        for rule in sorted((self._rules[number] for number in numbers), key=_surest):
+        for rule in self._behind(fired, query):
             recognizer = rule.recognizer
-            if recognizer.entity not in query.entities or (
-                query.language != "any" and query.language not in recognizer.languages
-            ):
-                continue
             rule.ready()
             if rule.up or rule.down:
                 words = words or self._lexicon.occurrences(view.text)
@@ -218,7 +239,7 @@ def _matches(rule: Rule, view: View, words: Occurrences | None, query: _Query, s
     recognizer = rule.recognizer
     refine, validate, best, entity = recognizer.refine, recognizer.validate, rule.best, recognizer.entity
     outside = refine is not None or rule.grouped  # the value may begin left or right of where the match does
-    beside = words is not None and bool(rule.up or rule.down)
+    beside = words is not None and bool(words.words) and bool(rule.up or rule.down)
     clock, deadline = time.perf_counter, query.deadline
     first, last = view.index(query.begin), view.index(query.end)
     # A match that begins before the range was looked at with the range before; a label may stand there.

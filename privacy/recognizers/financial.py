@@ -61,7 +61,7 @@ RECOGNIZERS = (
         category="financial",
         digits=12,
         before=_EDGE,
-        pattern=rf"[0-9](?P<s>{_S})[0-9](?:(?P=s)[0-9]){{10,17}}",
+        pattern=rf"[2-9](?P<s>{_S})[0-9](?:(?P=s)[0-9]){{10,17}}|1(?P<t>{_S})8(?P=t)0(?P=t)0(?:(?P=t)[0-9]){{11}}",
         gates=(_ANY,),
         after=_EDGE_END,
         validate=check.card,

@@ -49,7 +49,7 @@ RECOGNIZERS = (
         name="birth_date",
         category="date",
         before=r"(?<![A-Za-z])",
-        pattern=rf"{_BORN}(?:[ \t]?(?:[:=]|is|was|on|为|是)?[ \t]?){{1,2}}[^0-9\n]{{0,8}}?(?P<v>{_DATE})",
+        pattern=rf"{_BORN}[^0-9\n]{{0,16}}?(?=[0-9]|[ADFJMNOS][a-z]{{2}})(?P<v>{_DATE})",
         gates=(r"(?:d\.?o\.?b\.?[^A-Za-z]|birth|born|出生|生日|生于)",),
         after=r"(?![0-9A-Za-z])",
         validate=check.date,

@@ -83,25 +83,24 @@ def standard(name: str, value: str) -> bool:
 def luhn(value: str) -> bool:
     """Luhn's check (ISO/IEC 7812-1, annex B) over the digits of a value; all digits alike is no number."""
     number = digits(value)
-    return len(set(number)) > 1 and standard("luhn", number)
+    return len(set(number)) > 1 and bool(_stdnum("luhn").checksum(number) == 0)
 
 
 @cache
-def _card_ranges(first: str) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
-    return tuple(item for item in _CARD_RANGES if item[0][0] <= first <= item[1][0])
+def _card_lengths() -> dict[str, frozenset[int]]:
+    """Lengths in use by the first four digits of a card."""
+    out: dict[str, frozenset[int]] = {}
+    for prefix in (f"{number:04d}" for number in range(10000)):
+        lengths = [size for low, high, sizes in _CARD_RANGES if low <= prefix[: len(low)] <= high for size in sizes]
+        if lengths:
+            out[prefix] = frozenset(lengths)
+    return out
 
 
 def card(value: str) -> bool:
     """A payment card: Luhn, and a length that its issuer range uses."""
     number = digits(value)
-    length = len(number)
-    return (
-        12 <= length <= 19
-        and any(
-            length in lengths and low <= number[: len(low)] <= high for low, high, lengths in _card_ranges(number[0])
-        )
-        and luhn(number)
-    )
+    return len(number) in _card_lengths().get(number[:4], ()) and luhn(number)
 
 
 def long_card(value: str) -> bool:
