@@ -238,12 +238,13 @@ def _matches(rule: Rule, view: View, words: Occurrences | None, query: _Query, s
     search = _searching(rule, text, query)
     recognizer = rule.recognizer
     refine, validate, best, entity = recognizer.refine, recognizer.validate, rule.best, recognizer.entity
-    outside = refine is not None or rule.grouped  # the value may begin left or right of where the match does
     beside = words is not None and bool(words.words) and bool(rule.up or rule.down)
     clock, deadline = time.perf_counter, query.deadline
     first, last = view.index(query.begin), view.index(query.end)
-    # A match that begins before the range was looked at with the range before; a label may stand there.
-    first, last = (max(0, first - REACH), len(text)) if outside else (first, min(last, len(text)))
+    # A match that begins before the range was looked at with the range before; a label may stand there. The value of a
+    # match right of the range may begin within it.
+    first = max(0, first - REACH) if rule.grouped else first
+    last = len(text) if recognizer.leftward else min(last, len(text))
     position = 0
     for begin, stop, limit in settled.places(recognizer.digits, best, entity, (first, last)):
         position = max(position, begin)
@@ -260,6 +261,8 @@ def _matches(rule: Rule, view: View, words: Occurrences | None, query: _Query, s
             if clock() > deadline:
                 raise TimeoutError
             low, high = view.original(start, end)
+            if high <= query.begin:  # no value reaches farther than its match
+                continue
             if refine is None and settled.covers(low, high, best, entity):
                 position = after
                 continue

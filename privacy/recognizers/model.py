@@ -79,7 +79,8 @@ class Recognizer:
         context_score: see `context`; 0 switches it off.
         against_score: see `against`.
         refine: given the text and the range of a match, the range of the value and its score, or None to reject it; for values that are
-            recognized by what surrounds them. Looks at most `REACH` characters to either side.
+            recognized by what surrounds them. Looks at most `REACH` characters to either side; the value ends no later than the match.
+        leftward: `refine` may begin the value left of the match.
         languages: languages of the text in which the recognizer applies.
         cased: whether letters must be written as in the pattern.
         loose: the gates have lookaround, which a prefilter ignores.
@@ -105,6 +106,7 @@ class Recognizer:
     context_score: float = 0.0
     against_score: float = 0.2
     refine: Callable[[str, int, int], tuple[int, int, float] | None] | None = None
+    leftward: bool = False
     languages: tuple[str, ...] = ("en", "zh")
     cased: bool = False
     loose: bool = False
