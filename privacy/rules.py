@@ -19,7 +19,6 @@ class Rule:
 
     recognizer: Recognizer
     finder: Any = None
-    guarded: Any = None
     tail: Any = None
     grouped: bool = False
     up: frozenset[str] = frozenset()
@@ -31,16 +30,15 @@ class Rule:
         self.best = 1.0 if r.refine is not None else max(r.score, r.context_score)
 
     def ready(self) -> Any:
-        """The expression that serves short windows."""
+        """The expression that finds it."""
         if self.finder is None:
             r = self.recognizer
             self.up = frozenset(r.context)
             self.down = frozenset(r.against)
             self.tail = regex.compile(f"(?:{r.open_end})*") if r.open_end else None
-            self.guarded = _guarded(r)
-            finder = None if r.loose else expression(r)
-            self.grouped = "v" in self.guarded.groupindex
-            self.finder = finder or self.guarded
+            finder = expression(r)
+            self.grouped = "v" in finder.groupindex
+            self.finder = finder
         return self.finder
 
 
@@ -50,26 +48,23 @@ _BEHIND = re.compile(r"\(\?<!((?:\[(?:[^\]\\]|\\.)+\]|\\.|[^()|\\])+)\)")
 
 
 def expression(recognizer: Recognizer) -> Any:
-    """Boundaries and pattern together, for the standard library's engine.
+    """Boundaries and pattern together.
 
-    It is two to three times as fast as the one that can be stopped, above all where a pattern begins with a character
-    class, so what must not stand before a match is looked up after its first character. It cannot be stopped: it
-    confirms only Cloister's own patterns, whose repetitions are bounded and say in one way only what they match
-    (`tests/privacy/test_bounded.py`), in windows of at most `scan.SHORT` characters.
+    The standard library's engine is two to three times as fast as `regex`, above all where a pattern begins with a
+    character class, so what must not stand before a match is looked up after its first character. It cannot be
+    stopped, so it confirms Cloister's own patterns only: their repetitions are bounded and match in few ways
+    (`tests/privacy/test_bounded.py` counts the steps). Foreign patterns go to the engine that takes a time-out.
     """
     before, pattern, after = recognizer.before, recognizer.pattern, recognizer.after
+    if recognizer.loose:
+        flags = regex.VERSION0 | regex.DOTALL | regex.MULTILINE | (0 if recognizer.cased else regex.IGNORECASE)
+        return regex.compile(f"{before}(?:{pattern}){after}", flags)
     caseless = 0 if recognizer.cased else int(re.IGNORECASE)
     head = _HEAD.match(pattern)
     if head is not None and not _alternates(pattern) and _BEHIND.sub("", before) == "":
         behind = _BEHIND.sub(lambda match: f"(?<!{match.group(1)}.)", before)
         return re.compile(f"{head.group()}{behind}{pattern[head.end() :]}{after}", caseless | re.DOTALL | re.MULTILINE)
     return re.compile(f"{before}(?:{pattern}){after}", caseless | re.DOTALL | re.MULTILINE)
-
-
-def _guarded(recognizer: Recognizer) -> Any:
-    """The same for the engine that takes a time-out; the answers are the same."""
-    flags = regex.VERSION0 | regex.DOTALL | regex.MULTILINE | (0 if recognizer.cased else regex.IGNORECASE)
-    return regex.compile(f"{recognizer.before}(?:{recognizer.pattern}){recognizer.after}", flags)
 
 
 def _alternates(pattern: str) -> bool:

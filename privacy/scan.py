@@ -8,7 +8,7 @@ on the engine that runs the prefilter.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,8 +23,8 @@ from .text import View, fold
 
 __all__ = ["Candidate", "Limits", "RedactionError", "Scanner"]
 
-#: Windows up to this long are confirmed by the standard library's engine, longer ones by the one that can be stopped.
-SHORT = 1024
+# One search looks for matches that begin in so many characters, and sees so many more: no pattern is as wide.
+_BLOCK, _BEYOND = 512, 1024
 # How many sets of gates a scanner remembers the rules of.
 _ORDERS = 2048
 #: Where a match touches the end of what can be seen and its recognizer says nothing else, it continues over these.
@@ -76,17 +76,25 @@ class _Query(NamedTuple):
     plain: bool = True
 
 
-def _searching(rule: Rule, text: str, query: _Query) -> Callable[[str, int, int], Any]:
-    """How a rule searches a text: the engine that can be stopped, where the other one might take long."""
+def _searching(rule: Rule, query: _Query) -> Callable[[str, int, int], Any]:
+    """How a rule searches. Foreign patterns may take any time, so their engine is told when to stop."""
     finder = rule.ready()
-    if finder is not rule.guarded and len(text) <= SHORT:
+    if not rule.recognizer.loose:
         return finder.search  # type: ignore[no-any-return]
-    guarded = rule.guarded.search
 
-    def search(where: str, position: int, limit: int) -> Any:
-        return guarded(where, position, limit, timeout=max(1e-3, query.deadline - time.perf_counter()))
+    def search(text: str, position: int, limit: int) -> Any:
+        return finder.search(text, position, limit, timeout=max(1e-3, query.deadline - time.perf_counter()))
 
     return search
+
+
+def _blocks(places: Iterable[tuple[int, int, int]]) -> Iterator[tuple[int, int, int]]:
+    """The same places in pieces, so that there is a moment to look at the clock between two searches."""
+    for begin, stop, limit in places:
+        while stop - begin > _BLOCK:
+            yield begin, begin + _BLOCK, min(limit, begin + _BLOCK + _BEYOND)
+            begin += _BLOCK
+        yield begin, stop, min(limit, stop + _BEYOND)
 
 
 class Scanner:
@@ -235,7 +243,7 @@ class Limits(NamedTuple):
 
 def _matches(rule: Rule, view: View, words: Occurrences | None, query: _Query, settled: Settled) -> Iterator[Candidate]:
     text = view.text
-    search = _searching(rule, text, query)
+    search = _searching(rule, query)
     recognizer = rule.recognizer
     refine, validate, best, entity = recognizer.refine, recognizer.validate, rule.best, recognizer.entity
     beside = words is not None and bool(words.words) and bool(rule.up or rule.down)
@@ -246,20 +254,23 @@ def _matches(rule: Rule, view: View, words: Occurrences | None, query: _Query, s
     first = max(0, first - REACH) if rule.grouped else first
     last = len(text) if recognizer.leftward else min(last, len(text))
     position = 0
-    for begin, stop, limit in settled.places(recognizer.digits, best, entity, (first, last)):
+    places = settled.places(recognizer.digits, best, entity, (first, last))
+    for begin, stop, limit in places if recognizer.loose else _blocks(places):
         position = max(position, begin)
+        if clock() > deadline:
+            raise TimeoutError
         while position < stop and (match := search(text, position, limit)) is not None:
             # What is rejected may hide a value that begins inside it; what is accepted is done with.
             start, end = match.span()
             if start >= stop:
                 break
             position, after = start + 1, end
+            if clock() > deadline:
+                raise TimeoutError
             if rule.grouped:
                 start, end = match.span("v")
             if end <= start:
                 continue
-            if clock() > deadline:
-                raise TimeoutError
             low, high = view.original(start, end)
             if high <= query.begin:  # no value reaches farther than its match
                 continue

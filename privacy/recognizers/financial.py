@@ -12,7 +12,7 @@ _CARD_WORDS = (
     "card", "cards", "credit card", "debit", "visa", "mastercard", "amex", "maestro", "discover", "diners", "jcb", "unionpay", "cc", "pan", "expires", "expiry", "cvv", "payment method",
     "卡", "卡号", "银行卡", "信用卡", "借记卡", "储蓄卡", "持卡人", "转账", "汇款", "打钱", "还款", "收款", "账户", "账号", "户名", "开户", "刷卡",
 )  # fmt: skip
-_S = r"(?:[ \t]{1,3}|[ \t]?[-./_+][ \t]?|[ \t]?-?\r?\n[ \t]?)"
+_S = r"(?:[ \t]{1,3}|[ \t]?[-./_][ \t]?|[ \t]?-?\r?\n[ \t]?)"
 _ANY = r"[0-9](?:[ \t]{0,2}[-./_+]?[ \t]{0,2}(?:\r?\n)?[ \t]?[0-9]){11}"
 _EDGE = r"(?<![0-9A-Za-z])(?<![0-9][.\-])"
 _EDGE_END = r"(?![0-9])(?![.\-][0-9])"
@@ -60,7 +60,7 @@ RECOGNIZERS = (
         name="card_spaced",
         category="financial",
         digits=12,
-        before=_EDGE,
+        before=_EDGE + r"(?<![0-9][ \t\n./_])",  # the middle of a long row of digits is none
         pattern=rf"[2-9](?P<s>{_S})[0-9](?:(?P=s)[0-9]){{10,17}}|1(?P<t>{_S})8(?P=t)0(?P=t)0(?:(?P=t)[0-9]){{11}}",
         gates=(_ANY,),
         after=_EDGE_END,
