@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 
 from .recognizers.model import LEAD, RUN, TRAIL
@@ -12,6 +13,12 @@ __all__ = ["Settled"]
 
 _RUN = re.compile(RUN)
 _SEPARATOR = re.compile("[^0-9]")
+
+_STRETCH = 64
+
+
+def _low(run: tuple[int, int, int, int, int, float, str]) -> int:
+    return run[3]
 
 
 class Settled:
@@ -28,7 +35,8 @@ class Settled:
     def __init__(self, view: View, found: Iterable[tuple[int, int, str, float]], final: Mapping[str, float]) -> None:
         self._view = view
         self._final = final
-        self._ranges: list[tuple[int, int, float, str]] = []
+        # By stretches of the window: a range stands in every stretch that it touches.
+        self._ranges: dict[int, list[tuple[int, int, float, str]]] = {}
         # Start, end and number of digits in the view; range in the window; score and entity of what covers it.
         self._runs: list[tuple[int, int, int, int, int, float, str]] | None = None
         for start, end, entity, score in found:
@@ -38,14 +46,21 @@ class Settled:
         """Take note of a candidate, in code points of the window."""
         if score < self._final.get(entity, 2.0):
             return
-        self._ranges.append((start, end, score, entity))
-        for index, run in enumerate(self._runs or ()):
-            if start <= run[3] and run[4] <= end and score > run[5]:
-                self._runs[index] = (*run[:5], score, entity)  # type: ignore[index]
+        for stretch in range(start // _STRETCH, (end - 1) // _STRETCH + 1):
+            self._ranges.setdefault(stretch, []).append((start, end, score, entity))
+        if self._runs is None:
+            return
+        runs = self._runs
+        for index in range(bisect_left(runs, start, key=_low), len(runs)):
+            run = runs[index]
+            if run[3] >= end:
+                return
+            if run[4] <= end and score > run[5]:
+                runs[index] = (*run[:5], score, entity)
 
     def covers(self, start: int, end: int, best: float, entity: str) -> bool:
         """Whether a candidate at [start, end) of the window that scores `best` at most would lose all of it."""
-        for low, high, score, winner in self._ranges:
+        for low, high, score, winner in self._ranges.get(start // _STRETCH, ()):
             if low <= start and end <= high and (best < score or (best == score and entity == winner)):
                 return True
         return False
@@ -79,7 +94,7 @@ class Settled:
         for match in _RUN.finditer(text):
             start, end = match.span()
             low, high = self._view.original(start, end)
-            covering = [r for r in self._ranges if r[0] <= low and high <= r[1]]
+            covering = [r for r in self._ranges.get(low // _STRETCH, ()) if r[0] <= low and high <= r[1]]
             score, winner = max(((r[2], r[3]) for r in covering), default=(-1.0, ""))
             digits = end - start - len(_SEPARATOR.findall(text, start, end))
             self._runs.append((start, end, digits, low, high, score, winner))

@@ -117,6 +117,8 @@ class Detector:
         rule = self.policy.rule(candidate.entity, language)
         if rule.action == "keep" or candidate.score < rule.threshold:
             return False
+        if not self.policy.allow and not self._allowed:
+            return True
         plain = folded(value)
         if plain.casefold() in self.policy.allow:
             return False
