@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import validate as check
-from .model import NUMBER, NUMBER_END, SEP, Recognizer
+from .model import LABEL_NEAR, NUMBER, NUMBER_END, SEP, Recognizer
 
 __all__ = ["RECOGNIZERS"]
 
@@ -228,7 +228,9 @@ RECOGNIZERS = (
         name="wechat",
         category="contact",
         before="",
-        pattern=r"(?:微信(?:号码|号|[ \t]?id)?|加[vV]|[vV]信|威信|薇信|wechat(?:[ \t]id)?|weixin|wxid)[ \t]{0,2}(?:是|为|[::=])?[ \t]{0,2}(?:is[ \t])?(?P<v>[A-Za-z][0-9A-Za-z_-]{5,19})",
+        pattern=r"(?:微信(?:号码|号|[ \t]?id)?|加[vV]|[vV]信|威信|薇信|wechat(?:[ \t]id)?|weixin|wxid)"
+        rf"{LABEL_NEAR}"
+        r"(?P<v>[A-Za-z][0-9A-Za-z_-]{5,19})",
         gates=(r"(?:微信|加v|v信|威信|薇信|wechat|weixin|wxid)",),
         after=r"(?![0-9A-Za-z_-])",
         validate=lambda value: any(c.isdigit() or c in "_-" for c in value),
@@ -242,7 +244,9 @@ RECOGNIZERS = (
         name="qq",
         category="contact",
         before=r"(?<![A-Za-z])",
-        pattern=r"(?:qq|扣扣|企鹅)(?:群|号码|号)?[ \t]{0,2}(?:是|为|[:=]|number)?[ \t]{0,2}(?:is[ \t])?(?P<v>[1-9][0-9]{4,10})",
+        pattern=r"(?:qq|扣扣|企鹅)(?:群|号码|号)?"
+        rf"{LABEL_NEAR}"
+        r"(?P<v>[1-9][0-9]{4,10})",
         gates=(r"(?:qq|扣扣|企鹅)",),
         after=NUMBER_END,
         score=0.75,
