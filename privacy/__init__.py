@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .detector import TaggedSpan as TaggedSpan
+    from .detector import Tagger as Tagger
     from .jsondoc import redact_json as redact_json
     from .policy import Policy as Policy
     from .policy import PolicyError as PolicyError
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from .scan import RedactionError as RedactionError
     from .spans import Span as Span
     from .stream import RedactionStream as RedactionStream
-    from .stream import TaggedSpan as TaggedSpan
-    from .stream import Tagger as Tagger
     from .vault import RestoreStream as RestoreStream
 
 _HOMES = {
@@ -30,8 +30,8 @@ _HOMES = {
     "Redactor": "redact",
     "RestoreStream": "vault",
     "Span": "spans",
-    "TaggedSpan": "stream",
-    "Tagger": "stream",
+    "TaggedSpan": "detector",
+    "Tagger": "detector",
     "redact_json": "jsondoc",
 }
 

@@ -28,6 +28,7 @@ ACTIONS = ("replace", "mask", "hash", "surrogate", "drop", "keep")
 PRESETS = ("identifiers", "balanced", "strict", "gdpr", "pipl", "pci", "secrets")
 _SURROGATES = ("PERSON", "CREDIT_CARD")
 _LANGUAGES = ("en", "zh")
+_NAMED = ("PERSON", "LOCATION", "ORGANIZATION", "NRP")
 
 
 class PolicyError(CloisterError):
@@ -124,6 +125,7 @@ class Policy:
         deny: words that are always found, by entity.
         keys: by purpose, `hash` or `surrogate`.
         bounds: see `Bounds`.
+        tagger: folder of the tagging bundle that finds named entities, empty for the one that is installed.
         presidio: names of Presidio's predefined recognizers to compile into the scan.
         digest: SHA-256 of the canonical form, key references left out, in hexadecimal.
     """
@@ -140,6 +142,7 @@ class Policy:
     keys: Mapping[str, KeyReference]
     bounds: Bounds
     presidio: tuple[str, ...]
+    tagger: str
     digest: str
 
     @staticmethod
@@ -175,6 +178,11 @@ class Policy:
     def rule(self, entity: str, language: str) -> Rule:
         """What happens to `entity` in text of `language` (`en` or `zh`)."""
         return self.rules.get((entity, language), self.default)
+
+    @property
+    def names(self) -> bool:
+        """Whether it acts on something that only a tagger finds in every language: names, places, organizations."""
+        return any(self.touches(entity) for entity in (*_NAMED, *self.labels.values()))
 
     def touches(self, entity: str) -> bool:
         """Whether the policy does anything with an entity in any language."""
@@ -216,7 +224,7 @@ class _Reader:
         return value
 
     def policy(self) -> Policy:
-        top = ("name", "threshold", "placeholders", "on_failure", "default", "category", "entity", "labels", "allow", "deny", "keys", "stream", "presidio")  # fmt: skip  # noqa: E501
+        top = ("name", "threshold", "placeholders", "on_failure", "default", "category", "entity", "labels", "allow", "deny", "keys", "stream", "presidio", "tagger")  # fmt: skip  # noqa: E501
         self._known(self._document, top, "the policy")
         threshold = _share(self._document.get("threshold", 0.5), "threshold")
         default = Rule(self._choice("default", ACTIONS, "keep"), threshold)
@@ -247,6 +255,7 @@ class _Reader:
             keys=keys,
             bounds=self._bounds(),
             presidio=_strings(presidio.get("recognizers", []), "presidio.recognizers"),
+            tagger=self._tagger(),
             digest=hashlib.sha256(json.dumps(public, sort_keys=True, ensure_ascii=False).encode()).hexdigest(),
         )
 
@@ -270,6 +279,14 @@ class _Reader:
                 base = rules.get((entity, language), Rule("replace", default.threshold))
                 rules[entity, language] = _rule(own, base, entity, f"entity.{entity}")
         return rules
+
+    def _tagger(self) -> str:
+        table = self._table("tagger")
+        self._known(table, ("bundle",), "[tagger]")
+        bundle = table.get("bundle", "")
+        if not isinstance(bundle, str) or (table and not bundle):
+            raise _wrong("tagger.bundle is not a path", 'Write bundle = "PATH" of a tagging bundle.')
+        return bundle
 
     def _keys(self) -> dict[str, KeyReference]:
         keys: dict[str, KeyReference] = {}

@@ -68,7 +68,7 @@ ANY: dict[str, Transform] = {
     "escaped bytes": lambda v: "".join(f"\\x{b:02x}" for b in v.encode()), "URL-safe base64": lambda v: base64.urlsafe_b64encode(v.encode()).decode().rstrip("="),
     "data URI": lambda v: "data:text/plain;base64," + base64.b64encode(v.encode()).decode(), "hex, capitals": lambda v: v.encode().hex().upper(),
     "base64 of JSON": lambda v: base64.b64encode(f'{{"v":"{v}"}}'.encode()).decode(), "braced escapes": lambda v: "".join(f"\\u{{{ord(c):x}}}" for c in v),
-}  # fmt: skip  # noqa: E501
+}  # fmt: skip
 GROUPS: dict[str, Transform] = {
     "figure dashes": _runs("\u2012"), "minus signs": _runs("\u2212"), "thin spaces": _runs("\u2009"),
     "underscores": _runs("_"), "double spaces": _runs("  "), "spaced hyphens": _runs(" - "),

@@ -83,7 +83,7 @@ def email(r: random.Random) -> str:
 
 @cache
 def _regions() -> tuple[str, ...]:
-    return tuple("US GB DE FR IT ES NL BE AT CH SE NO FI DK PL CZ PT IE GR HU RO BG JP KR IN SG AU NZ BR MX AR CL ZA EG NG KE IL TR SA AE TH VN ID PH MY HK TW UA".split())  # fmt: skip  # noqa: E501
+    return ("US", "GB", "DE", "FR", "IT", "ES", "NL", "BE", "AT", "CH", "SE", "NO", "FI", "DK", "PL", "CZ", "PT", "IE", "GR", "HU", "RO", "BG", "JP", "KR", "IN", "SG", "AU", "NZ", "BR", "MX", "AR", "CL", "ZA", "EG", "NG", "KE", "IL", "TR", "SA", "AE", "TH", "VN", "ID", "PH", "MY", "HK", "TW", "UA")  # fmt: skip
 
 
 def _telephone(r: random.Random) -> phonenumbers.PhoneNumber:
@@ -121,7 +121,7 @@ def phone_cn(r: random.Random) -> str:
             f"{number[:3]}-{number[3:7]}-{number[7:]}",
             f"+86 {number}",
         ]
-    )  # noqa: E501
+    )
 
 
 def landline_cn(r: random.Random) -> str:
@@ -208,7 +208,7 @@ def nhs(r: random.Random) -> str:
             number = f"{body}{check}"
             return r.choice(
                 [number, f"{number[:3]} {number[3:6]} {number[6:]}", f"{number[:3]}-{number[3:6]}-{number[6:]}"]
-            )  # noqa: E501
+            )
 
 
 def nino(r: random.Random) -> str:
@@ -227,7 +227,7 @@ def bic(r: random.Random) -> str:
         + r.choice(["DE", "FR", "GB", "CN", "US", "NL"])
         + r.choice(["FF", "2L", "33", "MM"])
         + r.choice(["", "XXX", "500"])
-    )  # noqa: E501
+    )
 
 
 def bitcoin(r: random.Random) -> str:
@@ -259,7 +259,7 @@ def cn_permit(r: random.Random) -> str:
 def us_license(r: random.Random) -> str:
     return r.choice(
         [_pattern(r, "A9999999"), _pattern(r, "A999999999999"), _pattern(r, "A99-99-9999"), _pattern(r, "AA999999")]
-    )  # noqa: E501
+    )
 
 
 def vin(r: random.Random) -> str:
@@ -269,18 +269,18 @@ def vin(r: random.Random) -> str:
             (1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9),
             strict=True,
         )
-    )  # noqa: E501
+    )
     values |= {d: int(d) for d in _DIGITS}
     body = r.choice(["1FT", "2HG", "JTD", "5YJ", "KMH"]) + _pick(r, "ABCDEFGHJKLMNPRSTUVWXYZ0123456789", 5)
     rest = (
         _pick(r, "ABCDEFGHJKLMNPRSTVWXY123456789", 1)
         + _pick(r, _UPPER.translate({73: None, 79: None, 81: None}), 1)
         + _pick(r, _DIGITS, 6)
-    )  # noqa: E501
+    )
     total = sum(
         values[c] * w
         for c, w in zip(body + "0" + rest, (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2), strict=True)
-    )  # noqa: E501
+    )
     return body + "0123456789X"[total % 11] + rest
 
 
@@ -314,7 +314,7 @@ def born(r: random.Random) -> str:
         "October",
         "November",
         "December",
-    ][month - 1]  # noqa: E501
+    ][month - 1]
     return r.choice(
         [
             f"{day:02d}/{month:02d}/{year}",
@@ -323,7 +323,7 @@ def born(r: random.Random) -> str:
             f"{year}年{month}月{day}日",
             f"{day:02d}.{month:02d}.{year}",
         ]
-    )  # noqa: E501
+    )
 
 
 def url(r: random.Random) -> str:
@@ -375,13 +375,13 @@ def address_cn(r: random.Random) -> str:
             "武汉市洪山区珞喻路",
             "西安市雁塔区科技六路",
         ]
-    )  # noqa: E501
-    return f"{head}{r.randint(1, 999)}号{r.choice(['', f'{r.randint(1, 30)}栋{r.randint(101, 2909)}室', f'{r.randint(1, 9)}单元{r.randint(101, 909)}'])}"  # noqa: E501
+    )
+    return f"{head}{r.randint(1, 999)}号{r.choice(['', f'{r.randint(1, 30)}栋{r.randint(101, 2909)}室', f'{r.randint(1, 9)}单元{r.randint(101, 909)}'])}"
 
 
 def chinese_name(r: random.Random) -> str:
-    surname = r.choice(["王", "李", "张", "刘", "陈", "杨", "黄", "吴", "赵", "周", "徐", "孙", "马", "朱", "胡", "林", "郭", "何", "高", "罗", "郑", "梁", "谢", "宋", "唐", "许", "邓", "冯", "韩", "曹", "欧阳", "诸葛", "司马", "上官"])  # fmt: skip  # noqa: E501
-    given = r.choice(["建国", "秀英", "浩然", "梓涵", "雨桐", "志强", "淑华", "子轩", "丽娜", "文博", "晓明", "思远", "佳怡", "海燕", "国栋", "婷婷", "磊", "静", "鹏飞", "玉兰", "一诺", "宇航", "欣妍", "伟", "敏", "春梅"])  # fmt: skip  # noqa: E501
+    surname = r.choice(["王", "李", "张", "刘", "陈", "杨", "黄", "吴", "赵", "周", "徐", "孙", "马", "朱", "胡", "林", "郭", "何", "高", "罗", "郑", "梁", "谢", "宋", "唐", "许", "邓", "冯", "韩", "曹", "欧阳", "诸葛", "司马", "上官"])  # fmt: skip
+    given = r.choice(["建国", "秀英", "浩然", "梓涵", "雨桐", "志强", "淑华", "子轩", "丽娜", "文博", "晓明", "思远", "佳怡", "海燕", "国栋", "婷婷", "磊", "静", "鹏飞", "玉兰", "一诺", "宇航", "欣妍", "伟", "敏", "春梅"])  # fmt: skip
     return surname + given
 
 

@@ -122,9 +122,9 @@ def _name(text: str, start: int, end: int) -> tuple[int, int, float] | None:
             (role and (_CLOSED.match(tail) or _DOES.match(tail))) or (edge and _DOES.match(tail))
         ):
             score = 0.6
-        elif stop - start == 2 and (role or (edge and tail[:1] in "昨今明后上下刚正没")) and _SURELY.match(tail):
-            score = 0.55
-        elif role and not edge and _CLOSED.match(tail) and not tail.startswith("的"):
+        elif (stop - start == 2 and (role or (edge and tail[:1] in "昨今明后上下刚正没")) and _SURELY.match(tail)) or (
+            role and not edge and _CLOSED.match(tail) and not tail.startswith("的")
+        ):
             score = 0.55
         if labelled and score:
             score = 0.95
