@@ -15,8 +15,8 @@ import pytest
 
 from cloister.privacy.recognizers import Recognizer, recognizers
 from cloister.privacy.rules import expression
+from tests.support.samples import parser, sample
 
-parser: Any = re._parser  # type: ignore[attr-defined]
 #: Steps for one attempt at one place. At some ten nanoseconds a step, 512 places take milliseconds.
 MOST = 20_000
 Next = Callable[[int], bool]
@@ -124,45 +124,6 @@ class Counter:
         if greedy:
             return (done < high and self.sequence(body, 0, at, again)) or then(at)
         return then(at) or (done < high and self.sequence(body, 0, at, again))
-
-
-def sample(r: random.Random, nodes: Any, groups: dict[int, str]) -> str:
-    """A text that the nodes match, lookaround aside; repetitions near their most."""
-    out = []
-    for kind, value in nodes:
-        if kind is parser.LITERAL:
-            out.append(chr(value))
-        elif kind is parser.NOT_LITERAL:
-            out.append("7" if value != ord("7") else "a")
-        elif kind is parser.ANY:
-            out.append(" ")
-        elif kind is parser.IN:
-            out.append(drawn(r, value))
-        elif kind is parser.SUBPATTERN:
-            piece = sample(r, value[3], groups)
-            groups[value[0] or 0] = piece
-            out.append(piece)
-        elif kind is parser.BRANCH:
-            out.append(sample(r, r.choice(value[1]), groups))
-        elif kind is parser.GROUPREF:
-            out.append(groups.get(value, "-"))
-        elif kind in (parser.MAX_REPEAT, parser.MIN_REPEAT):
-            low, high, body = value
-            high = min(int(high), 24)
-            times = r.choice([min(low, 24), high, high, r.randint(min(low, 24), high)])
-            out.extend(sample(r, body, groups) for _ in range(times))
-    return "".join(out)
-
-
-def drawn(r: random.Random, items: list[Any]) -> str:
-    if items[0][0] is parser.NEGATE:
-        return r.choice(" a1-.:")
-    kind, value = r.choice(items)
-    if kind is parser.LITERAL:
-        return chr(value)
-    if kind is parser.RANGE:
-        return chr(r.randint(*value))
-    return " " if str(value) == "CATEGORY_SPACE" else "a"
 
 
 def texts(recognizer: Recognizer, tree: Any) -> Iterator[str]:
