@@ -66,7 +66,8 @@ def compiled(recognizer: Any) -> tuple[Recognizer, ...]:
     """A Presidio `PatternRecognizer`, predefined or your own, as declarations for the scan.
 
     Its patterns are confirmed as Presidio would (`validate_result`, `invalidate_result`; what validates scores 1), its
-    context words raise the score by Presidio's 0.35, to 0.4 at least. Lookaround in a pattern is ignored by the prefilter only.
+    context words raise the score by Presidio's 0.35, to 0.4 at least. Lookaround in a pattern is ignored by the
+    prefilter only.
     """
     entity = recognizer.supported_entities[0]
     return tuple(
@@ -90,10 +91,22 @@ def compiled(recognizer: Any) -> tuple[Recognizer, ...]:
     )
 
 
+_WORD = "0-9A-Za-z_"
+_AROUND = regex.compile(r"\(\?<?!(?:\[(?:[^\]\\]|\\.)*\]|\\.|[^()\[\]\\])*\)")
+
+
 def _bounded(expression: str) -> str:
-    """Han characters are no letters of the word before a value: `\\b` becomes a boundary of Latin letters."""
-    edge = r"(?:(?<![0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<=[0-9A-Za-z_])(?![0-9A-Za-z_]))"
-    return str(regex.sub(r"(?<!\\)((?:\\\\)*)\\b(?![^\[]*\])", lambda match: match.group(1) + edge, expression))
+    """Han characters are no letters of the word beside a value: `\\b`, and `\\w` in what must not stand there, mean
+    Latin letters and digits.
+    """
+    edge = rf"(?:(?<![{_WORD}])(?=[{_WORD}])|(?<=[{_WORD}])(?![{_WORD}]))"
+    out = regex.sub(r"(?<!\\)((?:\\\\)*)\\b(?![^\[]*\])", lambda match: match.group(1) + edge, expression)
+
+    def around(match: Any) -> str:
+        inside = regex.sub(r"(\[[^\]]*?)\\w", rf"\g<1>{_WORD}", match.group())
+        return str(inside.replace(r"\w", f"[{_WORD}]"))
+
+    return str(_AROUND.sub(around, out))
 
 
 def _confirmed(recognizer: Any, score: float, text: str, start: int, end: int) -> tuple[int, int, float] | None:

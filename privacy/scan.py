@@ -55,6 +55,26 @@ class Candidate:
         return f"Candidate({self.entity}, {self.start}, {self.end}, {self.score:.2f})"
 
 
+class Deadline:
+    """How long a search may take, in seconds of its own thread: a busy machine is no reason to refuse a text."""
+
+    __slots__ = ("_began", "_wall", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._began = time.thread_time()
+        self._wall = time.perf_counter() + seconds
+
+    def check(self) -> None:
+        """Raises TimeoutError when the time is over. The thread's clock is slow to read, so the other goes first."""
+        now = time.perf_counter()
+        if now > self._wall:
+            left = self.seconds - (time.thread_time() - self._began)
+            if left <= 0:
+                raise TimeoutError
+            self._wall = now + left
+
+
 class _Query(NamedTuple):
     """What a window is asked.
 
@@ -62,7 +82,7 @@ class _Query(NamedTuple):
         begin, end: the range in question, in code points of the window.
         entities, language, least: as for `Scanner.find`.
         final: least score by entity from which on a candidate is sure to be acted upon.
-        deadline: when the search must be over, on the clock `time.perf_counter`.
+        deadline: when the search must be over.
         plain: whether the view is the plain one.
     """
 
@@ -72,7 +92,7 @@ class _Query(NamedTuple):
     language: str
     least: float
     final: Mapping[str, float]
-    deadline: float
+    deadline: Deadline
     plain: bool = True
 
 
@@ -83,7 +103,7 @@ def _searching(rule: Rule, query: _Query) -> Callable[[str, int, int], Any]:
         return finder.search  # type: ignore[no-any-return]
 
     def search(text: str, position: int, limit: int) -> Any:
-        return finder.search(text, position, limit, timeout=max(1e-3, query.deadline - time.perf_counter()))
+        return finder.search(text, position, limit, timeout=query.deadline.seconds)
 
     return search
 
@@ -152,7 +172,7 @@ class Scanner:
             RedactionError: a check failed or took too long.
         """
         begin, end = owned
-        deadline = time.perf_counter() + limits.seconds
+        deadline = Deadline(limits.seconds)
         query = _Query(begin, end, entities, language, limits.least, limits.final, deadline)
         view = fold(window)
         found: list[Candidate] = []
@@ -207,8 +227,7 @@ class Scanner:
                 for candidate in _matches(rule, view, words, query, settled):
                     found.append(candidate)
                     settled.add(candidate.start, candidate.end, candidate.entity, candidate.score)
-                if time.perf_counter() > query.deadline:
-                    raise TimeoutError
+                query.deadline.check()
             except TimeoutError:
                 raise RedactionError(
                     f"Looking for personal data took too long (in the recognizer {recognizer.name}).",
@@ -247,7 +266,7 @@ def _matches(rule: Rule, view: View, words: Occurrences | None, query: _Query, s
     recognizer = rule.recognizer
     refine, validate, best, entity = recognizer.refine, recognizer.validate, rule.best, recognizer.entity
     beside = words is not None and bool(words.words) and bool(rule.up or rule.down)
-    clock, deadline = time.perf_counter, query.deadline
+    check = query.deadline.check
     first, last = view.index(query.begin), view.index(query.end)
     # A match that begins before the range was looked at with the range before; a label may stand there. The value of a
     # match right of the range may begin within it.
@@ -257,16 +276,14 @@ def _matches(rule: Rule, view: View, words: Occurrences | None, query: _Query, s
     places = settled.places(recognizer.digits, best, entity, (first, last))
     for begin, stop, limit in places if recognizer.loose else _blocks(places):
         position = max(position, begin)
-        if clock() > deadline:
-            raise TimeoutError
+        check()
         while position < stop and (match := search(text, position, limit)) is not None:
             # What is rejected may hide a value that begins inside it; what is accepted is done with.
             start, end = match.span()
             if start >= stop:
                 break
             position, after = start + 1, end
-            if clock() > deadline:
-                raise TimeoutError
+            check()
             if rule.grouped:
                 start, end = match.span("v")
             if end <= start:

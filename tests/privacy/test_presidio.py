@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import importlib
 import random
-import re
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from cloister.privacy import Policy, PolicyError, Redactor
 from cloister.privacy.prefilter import RegexPrefilter
 from cloister.privacy.presidio import compiled, entity_recognizer, predefined
 from cloister.privacy.scan import Limits, Scanner
-from tests.support.samples import parser, sample
+from tests.support.samples import sample, tree
 
 presidio: Any = pytest.importorskip("presidio_analyzer")
 
@@ -26,14 +25,14 @@ VALUES = (
 )
 
 
-@pytest.mark.parametrize(("name", "entity", "value"), VALUES)
-def test_predefined_recognizers_are_compiled_into_the_scan(name: str, entity: str, value: str) -> None:
-    policy = Policy.parse(
-        f'threshold = 0.01\n[entity.{entity}]\naction = "replace"\n[presidio]\nrecognizers = ["{name}"]'
-    )
+def test_predefined_recognizers_are_compiled_into_the_scan() -> None:
+    names = ", ".join(f'"{name}"' for name, _, _ in VALUES)
+    rules = "".join(f'[entity.{entity}]\naction = "replace"\n' for _, entity, _ in VALUES)
+    policy = Policy.parse(f"threshold = 0.01\n{rules}[presidio]\nrecognizers = [{names}]")
     redactor = Redactor(policy, tagger=None)
-    assert redactor.redact(f"value {value} here").text == f"value <{entity}_1> here"
-    assert redactor.redact(f"号码{value}的").text == f"号码<{entity}_1>的"
+    for _, entity, value in VALUES:
+        assert redactor.redact(f"value {value} here").text == f"value <{entity}_1> here"
+        assert redactor.redact(f"号码{value}的").text == f"号码<{entity}_1>的"
 
 
 def _predefined() -> list[str]:
@@ -47,14 +46,23 @@ def _predefined() -> list[str]:
     return sorted(set(names) - {"EmailRecognizer", "UrlRecognizer"})
 
 
+#: Check digits that drawing does not hit.
+KNOWN = {
+    "CryptoRecognizer": ["1BoatSLRHtKNngkdXEeobR76b53LETtpyT"],
+    "IbanRecognizer": ["DE89370400440532013000", "GB29NWBK60161331926819"],
+}
+
+
 def _valid_values(kind: Any, count: int) -> list[str]:
     """Values that Presidio itself accepts, drawn from its patterns until its checks hold."""
     r = random.Random(kind.__name__)
     recognizer = kind()
-    found: list[str] = []
-    for _ in range(6000):
+    found: list[str] = list(KNOWN.get(kind.__name__, []))
+    for _ in range(6000 if not found else 0):
         expression = r.choice(recognizer.patterns).regex
-        value = sample(r, parser.parse(expression, int(re.IGNORECASE)), {}).strip()
+        value = sample(r, tree(expression), {}).strip()
+        if not value or recognizer.validate_result(value) is False or recognizer.invalidate_result(value):
+            continue
         results = recognizer.analyze(f"value {value} here", recognizer.supported_entities, None) or []
         if any((f.start, f.end) == (6, 6 + len(value)) for f in results):
             found.append(value)
@@ -63,21 +71,25 @@ def _valid_values(kind: Any, count: int) -> list[str]:
     return found
 
 
+@pytest.fixture(scope="module")
+def scanner() -> Scanner:
+    """All of them in one scan."""
+    return Scanner(predefined(_predefined()), RegexPrefilter)
+
+
 @pytest.mark.parametrize("name", _predefined())
-def test_every_predefined_recognizer_finds_what_presidio_finds(name: str) -> None:
+def test_every_predefined_recognizer_finds_what_presidio_finds(name: str, scanner: Scanner) -> None:
     kind: Any = getattr(importlib.import_module("presidio_analyzer.predefined_recognizers"), name)
     values = _valid_values(kind, 3)
     assert values, "no valid value was drawn"
     entity = kind().supported_entities[0]
-    scanner = Scanner(predefined([name]), RegexPrefilter)
     for value in values:
         for text, at in ((f"value {value} here", 6), (f"号码{value}的", 2)):
             found = scanner.find(text, (0, len(text)), frozenset({entity}), "any", Limits(0.0, {}, 10.0))
             assert any((c.start, c.end) == (at, at + len(value)) for c in found), (value, text)
 
 
-def test_what_validates_is_sure() -> None:
-    scanner = Scanner(predefined(["PlPeselRecognizer"]), RegexPrefilter)
+def test_what_validates_is_sure(scanner: Scanner) -> None:
     text = "x 44051401359 y 44051401358"
     (candidate,) = scanner.find(text, (0, len(text)), frozenset({"PL_PESEL"}), "any", Limits(0.0, {}, 10.0))
     assert (candidate.start, candidate.end, candidate.score) == (2, 13, 1.0)

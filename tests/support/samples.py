@@ -9,6 +9,11 @@ from typing import Any
 parser: Any = re._parser  # type: ignore[attr-defined]
 
 
+def tree(expression: str, flags: int = 0) -> Any:
+    """Parse tree of an expression; flags inside it are left out."""
+    return parser.parse(re.sub(r"\(\?[aiLmsux]+\)", "", expression), flags)
+
+
 def sample(r: random.Random, nodes: Any, groups: dict[int, str]) -> str:
     """A text that the nodes match, lookaround aside; repetitions near their most."""
     out = []
@@ -45,4 +50,6 @@ def drawn(r: random.Random, items: list[Any]) -> str:
         return chr(value)
     if kind is parser.RANGE:
         return chr(r.randint(*value))
-    return " " if str(value) == "CATEGORY_SPACE" else "a"
+    return {"CATEGORY_SPACE": " ", "CATEGORY_DIGIT": str(r.randrange(10)), "CATEGORY_NOT_DIGIT": "-"}.get(
+        str(value), "a"
+    )
