@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from hypothesis import strategies as st
 from cloister import InvalidInput
 from cloister.privacy import Policy, PolicyError, RedactionError, Redactor, redact_json
 from cloister.privacy.policy import PRESETS
+from cloister.privacy.prefilter import RegexPrefilter
+from cloister.privacy.recognizers import Recognizer
+from cloister.privacy.scan import Limits, Scanner
 
 TEXT = "Call 415-555-0132 or 212-555-0199, mail bob@example.org, card 4539 5787 6362 1486."
 
@@ -202,15 +206,68 @@ def test_a_broken_recognizer_closes(error: Exception, monkeypatch: pytest.Monkey
 
 
 def test_vaults_do_not_mix(balanced: Redactor) -> None:
-    def one(number: int) -> bool:
-        text = f"call 415-555-{number:04d} or user{number}@example.org"
-        redaction = balanced.redact(text)
-        return (
-            redaction.restore("<PHONE_NUMBER_1> <EMAIL_ADDRESS_1>") == f"415-555-{number:04d} user{number}@example.org"
-        )
-
+    texts = [f"call 415-55{n // 10000}-{n % 10000:04d} or user{n}@example.org" for n in range(10_000)]
     with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(one, range(2000)))
+        redactions = list(pool.map(balanced.redact, texts))
+    template = "call <PHONE_NUMBER_1> or <EMAIL_ADDRESS_1>"
+    assert [redaction.restore(template) for redaction in redactions] == texts
+
+
+def test_errors_of_checks_close_and_stay_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cloister.privacy.recognizers import validate
+
+    def broken(name: str) -> None:
+        raise KeyError("canary-4539")
+
+    monkeypatch.setattr(validate, "_stdnum", broken)
+    redactor = Redactor("identifiers", tagger=None)
+    with pytest.raises(RedactionError) as caught:
+        redactor.redact("card 4539 5787 6362 1486")
+    assert redactor.failures == 1
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_search_that_takes_too_long_is_refused_and_counted() -> None:
+    from cloister.privacy import scan
+
+    class Over(scan.Deadline):
+        def check(self) -> None:
+            raise TimeoutError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "Deadline", Over)
+        refusing = Redactor("identifiers", tagger=None)
+        with pytest.raises(RedactionError) as caught:
+            refusing.redact("card 4539 5787 6362 1486")
+        assert caught.value.code == "redaction_timeout"
+        masking = Redactor(Policy.parse('on_failure = "mask"\n[category]\nfinancial = "replace"'), tagger=None)
+        assert masking.redact("card 4539 5787 6362 1486").text == "<REDACTION_FAILED>"
+    assert (refusing.failures, masking.failures) == (1, 1)
+
+
+def test_deadlines_count_the_time_of_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cloister.privacy import scan
+
+    clock = {"wall": 0.0, "thread": 0.0}
+    monkeypatch.setattr(scan.time, "perf_counter", lambda: clock["wall"])
+    monkeypatch.setattr(scan.time, "thread_time", lambda: clock["thread"])
+    deadline = scan.Deadline(2.0)
+    clock["wall"] = 100.0  # the machine was busy with something else
+    deadline.check()
+    clock.update(wall=200.0, thread=2.1)
+    with pytest.raises(TimeoutError):
+        deadline.check()
+
+
+def test_foreign_patterns_are_stopped() -> None:
+    slow = Recognizer(
+        entity="SLOW", name="slow", category="other", pattern="(?:(?:a|aa)+)+[bc]", example="", before="", after="", loose=True,
+        gates=("a",),
+    )  # fmt: skip
+    scanner = Scanner((slow,), RegexPrefilter)
+    with pytest.raises(RedactionError) as caught:
+        scanner.find("a" * 60 + "x", (0, 61), frozenset({"SLOW"}), "any", Limits(0.0, {}, 0.05))
+    assert caught.value.code == "redaction_timeout"
 
 
 def test_nothing_shows_the_text(balanced: Redactor, caplog: pytest.LogCaptureFixture) -> None:
