@@ -64,7 +64,10 @@ class Detector:
 
     def quiet(self, text: str) -> bool:
         """Whether nothing can be found in `text` or any part of it, without a tagger."""
-        return self.scanner.quiet(text) and (self.denied is None or self.denied.search(folded(text)) is None)
+        try:
+            return self.scanner.quiet(text) and (self.denied is None or self.denied.search(folded(text)) is None)
+        except Exception:  # noqa: BLE001 - what cannot be asked is not quiet; the search itself then fails, and closes
+            return False
 
     def tag(self, texts: list[str]) -> Sequence[Sequence[TaggedSpan]]:
         """The tagger's spans; failures of the tagger close."""
@@ -103,7 +106,14 @@ class Detector:
         plain = folded(value)
         if plain.casefold() in self.policy.allow:
             return False
-        return not any(pattern.fullmatch(plain) for pattern in self._allowed)
+        try:
+            return not any(pattern.fullmatch(plain, timeout=self._limits.seconds) for pattern in self._allowed)
+        except TimeoutError:
+            raise RedactionError(
+                "A pattern of the allow list took too long.",
+                hint="Make it simpler; the text was refused.",
+                code="redaction_timeout",
+            ) from None
 
 
 def _final(policy: Policy, entities: frozenset[str]) -> dict[str, float]:

@@ -156,7 +156,6 @@ class Scanner:
         entities: frozenset[str],
         language: str,
         limits: Limits,
-        fired: list[int] | None = None,
     ) -> list[Candidate]:
         """Candidates in `window` (original text) among `entities`, in code points of the window.
 
@@ -166,7 +165,6 @@ class Scanner:
             entities: entities to look for.
             language: `en`, `zh`, or `any` for the recognizers of both.
             limits: least score, what is sure to be acted upon, and the time there is.
-            fired: what the prefilter says about the folded window, where that is known.
 
         Raises:
             RedactionError: a check failed or took too long.
@@ -174,9 +172,21 @@ class Scanner:
         begin, end = owned
         deadline = Deadline(limits.seconds)
         query = _Query(begin, end, entities, language, limits.least, limits.final, deadline)
-        view = fold(window)
         found: list[Candidate] = []
-        fired = self.prefilter.fired(view.text) if fired is None else fired
+        try:
+            self._search(window, query, found)
+        except RedactionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever breaks, what was not searched must not pass
+            raise RedactionError(
+                f"The search failed with {type(error).__name__}.", hint="Report this; the text was refused."
+            ) from None
+        return found
+
+    def _search(self, window: str, query: _Query, found: list[Candidate]) -> None:
+        """Add the candidates of the plain view and of each deeper one."""
+        view = fold(window)
+        fired = self.prefilter.fired(view.text)
         if fired:
             self._confirm(view, fired, query, found)
         for _ in range(LAYERS):
@@ -186,7 +196,6 @@ class Scanner:
                 break
             view, fired = deeper, self.prefilter.fired(deeper.text)
             self._confirm(view, fired, query._replace(plain=False), found)
-        return found
 
     def _behind(self, fired: list[int], query: _Query) -> tuple[Rule, ...]:
         """The rules behind gates that are asked for, the surest first. A few sets of gates come again and again."""

@@ -61,6 +61,7 @@ class RedactionStream:
         self._regions: tuple[int, int, bool] = (0, known if known <= _REGION else 0, False)
         self._open: tuple[Any, str, str] | None = None  # tail expression, placeholder (may be empty), value so far
         self._spans: list[Span] = []
+        self._blind = False  # whether the segment before could not be searched
         self._closed = False
 
     def __repr__(self) -> str:
@@ -173,21 +174,20 @@ class RedactionStream:
         try:
             if tagged is None:
                 raise RedactionError("The tagger failed.", hint="Check the tagger.")
-            found = (
-                []
-                if quiet
-                else self._detector.candidates(
-                    window, (begin - low, end - low), "any" if self._language == "auto" else self._language
-                )
-            )
+            asked = "any" if self._language == "auto" else self._language
+            # After a segment in which nothing could be found, what begins in it and reaches into this one still counts.
+            owned = (0 if self._blind else begin - low, end - low)
+            found = [] if quiet else self._detector.candidates(window, owned, asked)
+            found = [c for c in found if self._detector.counts(c, window[c.start : c.end], language)]
+            self._blind = False
         except RedactionError:
             if tagged is not None:
                 self._failed()
             if self._policy.on_failure == "refuse":
                 raise
+            self._blind = True
             self._spans.append(Span(begin, end, FAILED, 1.0, f"<{FAILED}>"))
             return f"<{FAILED}>"
-        found = [c for c in found if self._detector.counts(c, window[c.start : c.end], language)]
         found += self._from_tagger(tagged, start - low, text, language)
         found += self._literals(window)
         chosen = resolve(found, window)

@@ -245,6 +245,40 @@ def test_a_search_that_takes_too_long_is_refused_and_counted() -> None:
     assert (refusing.failures, masking.failures) == (1, 1)
 
 
+def test_a_prefilter_that_breaks_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    redactor = Redactor(Policy.parse('on_failure = "mask"\n[category]\ncontact = "replace"'), tagger=None)
+
+    class Broken:
+        name = "broken"
+
+        def fired(self, text: str) -> list[int]:
+            raise OSError(text)
+
+    monkeypatch.setattr(redactor._detector.scanner, "prefilter", Broken())
+    assert redactor.redact("bob@example.org").text == "<REDACTION_FAILED>"
+    assert redactor.failures == 1
+
+
+def test_what_reaches_out_of_a_failed_segment_stays_covered() -> None:
+    """A value that begins where nothing could be searched is found by the next segment."""
+    text = "So much for that, and more of it. " * 5 + "card 4539 5787 6362 1486 and more"
+    bounds = "[stream]\nsegment = 190\nreach = 96"
+    calls = 0
+
+    def broken(texts: list[str]) -> list[list[Tagged]]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise RuntimeError
+        return [[] for _ in texts]
+
+    policy = Policy.parse(f'on_failure = "mask"\n[category]\nfinancial = "replace"\n{bounds}')
+    stream = Redactor(policy, tagger=broken).stream()
+    out = "".join(stream.feed(character) for character in text) + stream.close()
+    assert out.startswith("<REDACTION_FAILED>")
+    assert not any(digits in out for digits in ("4539", "5787", "6362", "1486"))
+
+
 def test_deadlines_count_the_time_of_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     from cloister.privacy import scan
 
@@ -261,8 +295,8 @@ def test_deadlines_count_the_time_of_the_thread(monkeypatch: pytest.MonkeyPatch)
 
 def test_foreign_patterns_are_stopped() -> None:
     slow = Recognizer(
-        entity="SLOW", name="slow", category="other", pattern="(?:(?:a|aa)+)+[bc]", example="", before="", after="", loose=True,
-        gates=("a",),
+        entity="SLOW", name="slow", category="other", pattern="(?:(?:a|aa)+)+[bc]", example="", before="", after="",
+        loose=True, gates=("a",),
     )  # fmt: skip
     scanner = Scanner((slow,), RegexPrefilter)
     with pytest.raises(RedactionError) as caught:
