@@ -6,12 +6,17 @@ import sys
 import typer
 
 from .. import CloisterError, __version__
+from .audit import audit
 from .check import check
 from .export import export
 from .inspect import inspect
+from .keygen import keygen
+from .open import open_
 from .predict import predict
 from .redact import redact
+from .seal import seal
 from .serve import serve
+from .verify import verify
 
 app = typer.Typer(
     name="cloister",
@@ -38,8 +43,10 @@ def _root(
     """Private, fast inference for fine-tuned transformers."""
 
 
-for command in (export, inspect, check, predict, redact, serve):
+for command in (export, inspect, check, predict, redact, serve, keygen, seal, verify):
     app.command()(command)
+app.command("open")(open_)
+app.add_typer(audit)
 
 
 def report(error: CloisterError) -> None:
