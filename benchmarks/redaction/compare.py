@@ -52,8 +52,8 @@ def table(data: Path, count: int) -> str:
         "|---|---|---|",
     ]
     for name, text, repeat in (("clean, 300 characters", CLEAN, 1000), (f"dense, {len(DENSE)} characters", DENSE, 100)):
-        ours = least(lambda text=text: balanced.redact(text), repeat) * 1e6  # type: ignore[misc]
-        theirs = least(lambda text=text: analyze(text), 20) * 1e6  # type: ignore[misc]
+        ours = least(lambda text=text: balanced.redact(text), repeat) * 1e6
+        theirs = least(lambda text=text: analyze(text), 20) * 1e6
         lines.append(f"| {name} | {ours:.0f} µs | {theirs:.0f} µs |")
     gold = list(english_sentences(data))
     one = rows(lambda t: [(s.start, s.end, s.entity) for s in redactor.redact(t, "en").spans], gold, ENGLISH)

@@ -47,7 +47,7 @@ def main() -> None:
     ways = [lambda v: v, *transforms.FORMS.values(), *transforms.NUMERIC.values(), *transforms.ENCODINGS.values()]
 
     def drawn(source: Any) -> str:
-        out = []
+        out: list[str] = []
         while source.remaining_bytes() > 2 and len(out) < 24:
             kind = source.ConsumeIntInRange(0, 9)
             if kind < 5:

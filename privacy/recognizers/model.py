@@ -52,10 +52,10 @@ RUN = r"[0-9](?:[ \t\r\n./_()+-]{0,9}[0-9])*"
 LEAD = 8
 TRAIL = 24
 #: What may stand between a label and its value, apart from what says that a value follows; and the latter.
-_WEAK = r"[ \"'`()\[\]{}【】「」『』《》«»>*_~-]"
-_STRONG = r"(?:[:=,|/;\t<]|是|为|填写|发你|改成|改为|改|is[ \t]|was[ \t]|number|no\.?[ \t]|value)"
-LABEL_GAP = rf"{_WEAK}{{0,4}}{_STRONG}(?:{_WEAK}|{_STRONG}|[a-z]{{1,3}}(?=>)){{0,6}}"
-LABEL_NEAR = rf"(?:{_WEAK}|{_STRONG}|[a-z]{{1,3}}(?=>)){{0,8}}"
+_WEAK = r"[ \"'`()\[\]{}?【】「」『』《》«»>*_~-]"
+_STRONG = r"(?:[:=,|/;\t<]|是|为|号|填写|发你|改成|改为|改|is[ \t]|was[ \t]|number|no\.?[ \t]|value)"
+LABEL_GAP = rf"{_WEAK}{{0,4}}{_STRONG}(?:{_WEAK}|{_STRONG}|[a-z]{{1,3}}(?=[>\"=])){{0,10}}"
+LABEL_NEAR = rf"(?:{_WEAK}|{_STRONG}|[a-z]{{1,3}}(?=[>\"=])){{0,12}}"
 #: Gate of numbers: a run of at least seven digits, separators allowed. Shared, so the prefilter holds it once.
 DIGITS = r"[0-9](?:[ \t]{0,2}[-./_()]{0,2}(?:\r?\n)?[ \t]{0,2}[0-9]){6}"
 

@@ -8,6 +8,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -283,8 +284,8 @@ def test_deadlines_count_the_time_of_the_thread(monkeypatch: pytest.MonkeyPatch)
     from cloister.privacy import scan
 
     clock = {"wall": 0.0, "thread": 0.0}
-    monkeypatch.setattr(scan.time, "perf_counter", lambda: clock["wall"])
-    monkeypatch.setattr(scan.time, "thread_time", lambda: clock["thread"])
+    times = SimpleNamespace(perf_counter=lambda: clock["wall"], thread_time=lambda: clock["thread"])
+    monkeypatch.setattr(scan, "time", times)
     deadline = scan.Deadline(2.0)
     clock["wall"] = 100.0  # the machine was busy with something else
     deadline.check()
