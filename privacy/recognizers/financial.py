@@ -211,7 +211,7 @@ RECOGNIZERS = (
             "账号",
             "银行账号",
         ),
-        context_score=0.6,
+        context_score=0.74,
         against=NOT_PERSONAL,
         against_score=0.05,
         example="account number 945456787654",
