@@ -25,6 +25,7 @@ from . import parity
 from .calibrate import observe
 from .graph import strip
 from .quantize import linears, quantize, quantize_tables
+from .reference import with_reference
 from .source import Source, read
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes
 from .trace import Traced, trace
@@ -75,8 +76,8 @@ def export(
         out: folder to write.
         task: one of the supported tasks; told from the model's config when None.
         precision: `int8` (row-wise, with smoothed activations) or `fp32`.
-        calibration: texts of the model's domain, at most 512 are read; the built-in set when None. Only the ranges of
-            activations are kept of them.
+        calibration: texts of the model's domain, at most 512 are read; the built-in set when None. Of them the bundle
+            keeps ranges of activations, and counts of labels, scores and lengths for monitoring.
         force: replace a bundle that is already at `out`.
         step: called with the name of each step, to show progress.
 
@@ -159,6 +160,7 @@ def export(
         source=provenance,
         files=[bundle.file_entry(name, data) for name, data in sorted(files.items())],
     )
+    manifest = with_reference(manifest, files, tokenizer, encoder, calibration and texts)
     with step("Writing the bundle"):
         digest = bundle.write(target, manifest, files, force=force)
     return Report(

@@ -20,6 +20,8 @@ from typing import Any
 import regex
 
 from .. import CloisterError
+from .monitoring.thresholds import Thresholds
+from .monitoring.thresholds import parse as parse_thresholds
 from .recognizers import CATEGORIES, categories
 
 __all__ = ["ACTIONS", "PRESETS", "Bounds", "KeyReference", "Policy", "PolicyError", "Rule"]
@@ -127,6 +129,7 @@ class Policy:
         bounds: see `Bounds`.
         tagger: folder of the tagging bundle that finds named entities, empty for the one that is installed.
         presidio: names of Presidio's predefined recognizers to compile into the scan.
+        monitor: what a service that runs by this policy takes for an attack or drift.
         digest: SHA-256 of the canonical form, key references left out, in hexadecimal.
     """
 
@@ -143,6 +146,7 @@ class Policy:
     bounds: Bounds
     presidio: tuple[str, ...]
     tagger: str
+    monitor: Thresholds
     digest: str
 
     @staticmethod
@@ -224,7 +228,7 @@ class _Reader:
         return value
 
     def policy(self) -> Policy:
-        top = ("name", "threshold", "placeholders", "on_failure", "default", "category", "entity", "labels", "allow", "deny", "keys", "stream", "presidio", "tagger")  # fmt: skip  # noqa: E501
+        top = ("name", "threshold", "placeholders", "on_failure", "default", "category", "entity", "labels", "allow", "deny", "keys", "stream", "presidio", "tagger", "monitor")  # fmt: skip  # noqa: E501
         self._known(self._document, top, "the policy")
         threshold = _share(self._document.get("threshold", 0.5), "threshold")
         default = Rule(self._choice("default", ACTIONS, "keep"), threshold)
@@ -256,6 +260,7 @@ class _Reader:
             bounds=self._bounds(),
             presidio=_strings(presidio.get("recognizers", []), "presidio.recognizers"),
             tagger=self._tagger(),
+            monitor=parse_thresholds(self._table("monitor"), _wrong),
             digest=hashlib.sha256(json.dumps(public, sort_keys=True, ensure_ascii=False).encode()).hexdigest(),
         )
 

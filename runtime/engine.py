@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import BundleError, InvalidInput, ProviderError, Unsupported
+from ..privacy.monitoring import reference as monitoring
 from .bundle import Bundle, read
 from .encoder import Encoder
 from .golden import Check, replay
@@ -57,6 +58,8 @@ class Engine:
         self.variant: Variant = variant
         self.provider: str = provider
         self.threads: int = threads
+        named = manifest.reference
+        self.reference = None if named is None else monitoring.decode(bundle.files[named])
         self.tokenizer = TextTokenizer(bundle.files[manifest.tokenizer.file], manifest.tokenizer)
         weights = {variant.weights: bundle.files[variant.weights]}
         session = Session(

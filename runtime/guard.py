@@ -102,6 +102,7 @@ class PolicyGuard:
         self.digest = redactor.policy.digest
         self.slow = redactor.tags
         self.notice = redactor.notice
+        self.monitor = redactor.policy.monitor
         self._redactor = redactor
 
     def admit(self, text: str, language: str = "auto") -> Guarded:

@@ -129,6 +129,7 @@ class Manifest(_Strict, frozen=True):
     golden: str
     source: Source
     files: Annotated[list[File], msgspec.Meta(min_length=1)]
+    reference: str | None = None
 
     @property
     def encoder(self) -> Component:
@@ -185,6 +186,8 @@ def _validate(manifest: Manifest) -> None:
     if len({n.lower() for n in names}) != len(names):
         raise _contradiction("a file name occurs twice in the manifest")
     used = {manifest.tokenizer.file, manifest.golden, *(v.graph for v in variants), *(v.weights for v in variants)}
+    if manifest.reference is not None:
+        used.add(manifest.reference)
     if used != set(names):
         raise _contradiction("the manifest's files and the files its parts use are not the same")
     if len({v.name for v in variants}) != len(variants):
