@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,16 +26,18 @@ class Bundle:
         digest: SHA-256 of the manifest's bytes, hexadecimal; since the manifest lists the SHA-256 of every file, it
             identifies the whole bundle.
         files: contents by name, exactly the bytes that were verified.
+        listed_bytes: bytes of all files but the manifest.
     """
 
     manifest: Manifest
     digest: str
     files: Mapping[str, bytes]
+    listed_bytes: int
 
     @property
     def size(self) -> int:
         """Bytes of all files, manifest included."""
-        return sum(map(len, self.files.values())) + len(encode(self.manifest))
+        return self.listed_bytes + len(encode(self.manifest))
 
 
 def file_entry(name: str, data: bytes) -> File:
@@ -43,8 +45,18 @@ def file_entry(name: str, data: bytes) -> File:
     return File(name=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
-def read(folder: str | os.PathLike[str], *, expected_digest: str | None = None) -> Bundle:
+def read(
+    folder: str | os.PathLike[str],
+    *,
+    expected_digest: str | None = None,
+    keep: Callable[[Manifest], Collection[str]] | None = None,
+) -> Bundle:
     """Read a bundle; every byte is verified before anything is parsed.
+
+    Args:
+        folder: the bundle's folder.
+        expected_digest: what the SHA-256 of the manifest must be.
+        keep: names the files whose contents are wanted; the others are verified all the same, and not held in memory.
 
     Raises:
         BundleError: damaged, incomplete, with unlisted files, of an unknown format, or not the expected bundle.
@@ -78,7 +90,15 @@ def read(folder: str | os.PathLike[str], *, expected_digest: str | None = None) 
                 hint="keep nothing else in a bundle's folder; copy the whole folder, or export the model again",
                 code="bundle_files_mismatch",
             )
-        return Bundle(manifest, digest, {f.name: _verified(root, f) for f in manifest.files})
+        kept = listed if keep is None else set(keep(manifest))
+        return Bundle(manifest, digest, dict(_contents(root, manifest, kept)), sum(f.bytes for f in manifest.files))
+
+
+def _contents(root: Path, manifest: Manifest, kept: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    for entry in manifest.files:
+        data = _verified(root, entry)
+        if entry.name in kept:
+            yield entry.name, data
 
 
 def _verified(root: Path, entry: File) -> bytes:

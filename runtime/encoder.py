@@ -42,6 +42,7 @@ class Encoder:
         self._pooling = pooling
         self._first_position = first_position
         self._padding_id = padding_id
+        self._offsets = "token_offset" in session.inputs
 
     def groups(self, tokens: Sequence[Tokens]) -> Iterator[NDArray[np.intp]]:
         """Indices of the texts that run together, group by group.
@@ -53,7 +54,9 @@ class Encoder:
 
     def arrays(self, members: Sequence[Tokens]) -> dict[str, NDArray[np.integer]]:
         """What the graph reads for one group."""
-        return pack(members, self._first_position) if self._packed else pad(members, self._padding_id)
+        if self._packed:
+            return pack(members, self._first_position, offsets=self._offsets)
+        return pad(members, self._padding_id)
 
     def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
         """Raw outputs for each text, in order.

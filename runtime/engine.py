@@ -16,9 +16,10 @@ from .golden import Check, replay
 from .manifest import Manifest, Variant, is_per_token
 from .online import LazyOnline, Pending
 from .packing import Tokens
-from .processor import available_threads, features
+from .processor import available_threads
 from .results import Prediction
-from .session import Session, available_providers
+from .selection import Selection, select, this_machine
+from .session import CpuNodes, Node, Session
 from .tasks import Prepared, prepare
 from .tokens import TextTokenizer, validated
 
@@ -31,28 +32,46 @@ class Options:
 
     Attributes:
         provider: `cpu`, `cuda`, or `auto` (the first that is available and for which the bundle has a variant).
-        variant: name of a variant; None takes the first that suits the provider.
+        variant: name of a variant; None takes the first that suits provider and processor.
         threads: threads for one run; None takes what affinity and container quota allow.
+        cpu_nodes: whether single operators may run on the processor under another provider: `refuse` or `warn`.
     """
 
     provider: str = "auto"
     variant: str | None = None
     threads: int | None = None
+    cpu_nodes: CpuNodes = "refuse"
 
 
 class Engine:
-    """A loaded bundle. Safe to call from several threads; made by `load`."""
+    """A loaded bundle. Safe to call from several threads; made by `load`.
 
-    def __init__(self, bundle: Bundle, variant: Variant, provider: str, threads: int) -> None:
+    Attributes:
+        variant: what of the bundle runs.
+        provider: what it runs on.
+        selection: one sentence that says why this variant.
+        nodes: every operator of the graph as onnxruntime runs it, with its provider.
+    """
+
+    def __init__(self, bundle: Bundle, chosen: Selection, threads: int, cpu_nodes: CpuNodes) -> None:
         manifest = bundle.manifest
+        variant = chosen.variant
         self.manifest: Manifest = manifest
         self.digest: str = bundle.digest
         self.variant: Variant = variant
-        self.provider: str = provider
+        self.provider: str = chosen.provider
+        self.selection: str = chosen.reason
         self.threads: int = threads
         self.tokenizer = TextTokenizer(bundle.files[manifest.tokenizer.file], manifest.tokenizer)
-        weights = {variant.weights: bundle.files[variant.weights]}
-        session = Session(bundle.files[variant.graph], weights, provider=provider, threads=threads)
+        session = Session(
+            bundle.files[variant.graph],
+            {name: bundle.files[name] for name in variant.external},
+            provider=chosen.provider,
+            threads=threads,
+            exact_sums=chosen.exact_sums,
+            cpu_nodes=cpu_nodes,
+        )
+        self.nodes: tuple[Node, ...] = session.nodes
         width = session.width()
         if manifest.labels and width is not None and width != len(manifest.labels):
             raise BundleError(
@@ -174,58 +193,82 @@ def load(
         path: the bundle's folder.
         options: provider, variant and threads.
         expected_digest: SHA-256 of the manifest that the bundle must have (`cloister inspect` shows it).
-        check: also replay the golden inputs on this machine.
+        check: also replay the golden inputs on this machine, and where they do not hold take a float variant when the
+            bundle has one. A variant that was made without its provider at hand is always checked.
 
     Raises:
         BundleError: damaged, incomplete, of an unknown format, or not the expected bundle.
         MissingExtra: onnxruntime is not installed.
         ProviderError: no variant for the provider, or the provider is not available.
-        DriftError: `check` is on and the golden outputs do not hold here.
+        DriftError: the golden outputs were checked, do not hold here, and no float variant holds either.
     """
-    bundle = read(path, expected_digest=expected_digest)
-    engine = _engine(bundle, options or Options())
-    if check:
-        _replay(bundle, engine).require()
-    return engine
+    return _load(path, options or Options(), expected_digest=expected_digest, check=check)[0]
 
 
 def check_golden(path: str | os.PathLike[str], options: Options) -> tuple[Check, Engine]:
-    """Load a bundle and replay its golden inputs, for the figures; raises as `load` does, but not for drift."""
-    bundle = read(path)
-    engine = _engine(bundle, options)
-    return _replay(bundle, engine), engine
+    """Load a bundle as `load` with `check` does, for the figures; raises as `load` does, but not for drift."""
+    engine, check = _load(path, options, expected_digest=None, check=True, refuse=False)
+    if check is None:
+        raise ValueError("a checked load without a check")
+    return check, engine
 
 
-def _engine(bundle: Bundle, options: Options) -> Engine:
+def _load(
+    path: str | os.PathLike[str],
+    options: Options,
+    *,
+    expected_digest: str | None,
+    check: bool,
+    refuse: bool = True,
+) -> tuple[Engine, Check | None]:
+    """The first variant that starts and, where that is asked for, holds; after one that does not hold only floats."""
     if options.threads is not None and options.threads < 1:
         raise InvalidInput("threads must be at least 1", hint="leave it out to take what this process may use")
-    variant, provider = _select(bundle.manifest.encoder.variants, options)
-    return Engine(bundle, variant, provider, options.threads or available_threads())
+    found: list[Selection] = []
+
+    def files_of_first(manifest: Manifest) -> set[str]:
+        found.extend(select(manifest.encoder.variants, options.provider, options.variant, this_machine()))
+        return _needed(manifest, found[0].variant)
+
+    bundle = read(path, expected_digest=expected_digest, keep=files_of_first)
+    failed: tuple[Engine, Check] | None = None
+    notes: list[str] = []
+    for chosen in found:
+        if failed is not None and chosen.variant.precision not in _FLOAT:
+            continue
+        if chosen is not found[0]:
+            needed = _needed(bundle.manifest, chosen.variant)
+            bundle = read(path, expected_digest=bundle.digest, keep=lambda _, needed=needed: needed)  # type: ignore[misc]
+        try:
+            engine = Engine(bundle, chosen, options.threads or available_threads(), options.cpu_nodes)
+        except ProviderError as error:
+            if options.provider != "auto" or chosen.provider == found[-1].provider:
+                raise
+            notes.append(f"{chosen.provider} is passed over: {error.message}")
+            continue
+        # What was made without the provider at hand has never run there: it answers nothing before it was checked.
+        result = _replay(bundle, engine) if check or chosen.variant.measured_on != "provider" else None
+        engine.selection = "; ".join([*notes, engine.selection])
+        if result is None or result.holds:
+            return engine, result
+        failed = failed or (engine, result)
+        notes.append(
+            f"{chosen.variant.name} does not hold on this machine: golden outputs differ by "
+            f"{result.largest_difference:.3g}, tolerated are {result.tolerance:.3g}"
+        )
+    if failed is None:
+        raise ProviderError("no variant of the bundle starts on this machine", hint="see `cloister inspect`")
+    if refuse:
+        failed[1].require()
+    return failed
+
+
+_FLOAT = ("fp32", "fp16")
+
+
+def _needed(manifest: Manifest, variant: Variant) -> set[str]:
+    return {manifest.tokenizer.file, manifest.golden, variant.graph, *variant.external}
 
 
 def _replay(bundle: Bundle, engine: Engine) -> Check:
     return replay(bundle, engine.variant, lambda texts: engine.forward(engine.tokenize(texts, truncate=True)))
-
-
-def _select(variants: Sequence[Variant], options: Options) -> tuple[Variant, str]:
-    wanted = [v for v in variants if options.variant in (None, v.name)]
-    if not wanted:
-        names = ", ".join(v.name for v in variants)
-        raise ProviderError("the bundle has no variant of that name", hint=f"it has: {names}")
-    present = features()
-    wanted = [v for v in wanted if present.issuperset(v.cpu_features)]
-    if not wanted:
-        raise ProviderError(
-            "this processor lacks features that the bundle's variants need",
-            hint="export the model with --precision fp32",
-        )
-    providers = ["cuda", "cpu"] if options.provider == "auto" else [options.provider]
-    usable = [p for p in providers if options.provider != "auto" or p in available_providers()]
-    for provider in usable:
-        for variant in wanted:
-            if provider in variant.providers:
-                return variant, provider
-    made_for = sorted({p for v in wanted for p in v.providers})
-    raise ProviderError(
-        f"the bundle has no variant for {options.provider}", hint=f"it was made for: {', '.join(made_for)}"
-    )

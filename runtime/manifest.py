@@ -13,6 +13,7 @@ MANIFEST = "manifest.json"
 Task = Literal["text-classification", "token-classification", "feature-extraction", "question-answering"]
 Problem = Literal["single_label", "multi_label", "regression"]
 Pooling = Literal["mean", "cls", "max"]
+Precision = Literal["int8", "int4", "fp16", "fp32"]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
@@ -70,6 +71,36 @@ class Parity(_Strict, frozen=True):
     mean_probability_shift: float | None = None
 
 
+class Accuracy(_Strict, frozen=True):
+    """A variant against the source model on labelled data of the user, as measured by the export.
+
+    Attributes:
+        metric: name of the metric; scores are between 0 and 1 (a rank correlation: -1 and 1), more is better.
+        examples: how many examples were measured.
+        source, score: the source model's and the variant's.
+        drop: `source - score`.
+        drop_interval: 95% interval of the drop, by paired bootstrap over the examples.
+        flips: share of examples whose answer differs from the source model's; None where answers are not labels.
+        flips_interval: 95% interval of the flips.
+        max_drop, max_flips: the budget that was kept, None where none was set.
+        float_layers: linear layers left in float to keep the budget.
+        resolved: whether the data could show a loss as small as the budget.
+    """
+
+    metric: str
+    examples: Positive
+    source: float
+    score: float
+    drop: float
+    drop_interval: tuple[float, float]
+    flips: float | None
+    flips_interval: tuple[float, float] | None
+    max_drop: float | None
+    max_flips: float | None
+    float_layers: list[str]
+    resolved: bool
+
+
 class Variant(_Strict, frozen=True):
     """One graph of a component.
 
@@ -77,14 +108,20 @@ class Variant(_Strict, frozen=True):
         path: `packed` (no padding, fused attention) or `padded`.
         path_reason: why this path, one sentence.
         graph, weights: file names; weights are ONNX external data, read from memory.
+        shared: further external data files, whose tensors other variants have too.
         providers: execution providers the variant was made for.
         cpu_features: processor features without which it must not run, in Linux's names.
+        saturation_safe: whether no pair of integer products can exceed 16 bits, so that processors without VNNI
+            compute the same sums; None where nothing is said (bundles made before the field).
         quantized_nodes, float_nodes: linear layers in integers, and linear layers inside the stack left in float.
         tolerance: largest absolute difference of a golden output on another machine.
+        measured_on: where parity and golden outputs were computed: on the provider itself, or on its CPU twin, the
+            same rounded weights under operators that the processor has.
+        accuracy: figures on the user's labelled data, None where none was given.
     """
 
     name: str
-    precision: Literal["int8", "fp32"]
+    precision: Precision
     path: Literal["packed", "padded"]
     path_reason: str
     graph: str
@@ -95,6 +132,15 @@ class Variant(_Strict, frozen=True):
     float_nodes: Count
     parity: Parity
     tolerance: Annotated[float, msgspec.Meta(gt=0)]
+    shared: list[str] = []
+    saturation_safe: bool | None = None
+    measured_on: Literal["provider", "cpu twin"] = "provider"
+    accuracy: Accuracy | None = None
+
+    @property
+    def external(self) -> list[str]:
+        """Names of all files with the variant's tensors."""
+        return [self.weights, *self.shared]
 
 
 class Component(_Strict, frozen=True):
@@ -116,7 +162,11 @@ class Source(_Strict, frozen=True):
 
 
 class Manifest(_Strict, frozen=True):
-    """Everything about a bundle that is not a weight. See FORMAT.md."""
+    """Everything about a bundle that is not a weight. See FORMAT.md.
+
+    Attributes:
+        reports: files for the reader, which no answer depends on: tables and charts of measured accuracy.
+    """
 
     format_version: Positive
     task: Task
@@ -129,6 +179,7 @@ class Manifest(_Strict, frozen=True):
     golden: str
     source: Source
     files: Annotated[list[File], msgspec.Meta(min_length=1)]
+    reports: list[str] = []
 
     @property
     def encoder(self) -> Component:
@@ -184,7 +235,8 @@ def _validate(manifest: Manifest) -> None:
             raise _contradiction("a file name in the manifest is not a plain name")
     if len({n.lower() for n in names}) != len(names):
         raise _contradiction("a file name occurs twice in the manifest")
-    used = {manifest.tokenizer.file, manifest.golden, *(v.graph for v in variants), *(v.weights for v in variants)}
+    used = {manifest.tokenizer.file, manifest.golden, *(v.graph for v in variants)}
+    used |= {name for v in variants for name in v.external} | set(manifest.reports)
     if used != set(names):
         raise _contradiction("the manifest's files and the files its parts use are not the same")
     if len({v.name for v in variants}) != len(variants):

@@ -5,8 +5,9 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from .. import BundleError, CloisterError, MissingExtra, ProviderError
 
 Arrays = Mapping[str, NDArray[np.generic]]
+CpuNodes = Literal["refuse", "warn"]
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -70,6 +72,15 @@ def available_providers() -> list[str]:
     return [name for name, theirs in _PROVIDERS.items() if theirs in offered]
 
 
+@dataclass(frozen=True)
+class Node:
+    """One operator of a loaded graph, after onnxruntime's own optimizations, and the provider that runs it."""
+
+    name: str
+    op_type: str
+    provider: str
+
+
 class Session:
     """One graph, ready to run. Safe to call from several threads at once.
 
@@ -78,13 +89,24 @@ class Session:
         weights: external data files by name, as the graph refers to them; nothing is read from disk.
         provider: `cpu` or `cuda`.
         threads: threads for one run.
+        exact_sums: have signed 8-bit weights widened on processors whose 8-bit products saturate: slower, and right.
+        cpu_nodes: whether single operators may run on the processor when the provider is another: `refuse` or `warn`.
 
     Raises:
         BundleError: onnxruntime does not accept the graph.
-        ProviderError: the provider is not available.
+        ProviderError: the provider is not available, or does not run every operator and `cpu_nodes` refuses.
     """
 
-    def __init__(self, graph: bytes, weights: Mapping[str, bytes], *, provider: str, threads: int) -> None:
+    def __init__(
+        self,
+        graph: bytes,
+        weights: Mapping[str, bytes],
+        *,
+        provider: str,
+        threads: int,
+        exact_sums: bool = False,
+        cpu_nodes: CpuNodes = "refuse",
+    ) -> None:
         runtime = onnxruntime()
         if provider not in available_providers():
             raise ProviderError(
@@ -96,6 +118,9 @@ class Session:
         options.log_severity_level = 3
         # Spinning threads answer a lone request a little sooner, and take the processor from everything beside them.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        if exact_sums:
+            options.add_session_config_entry("session.x64quantprecision", "1")
         if weights:
             options.add_external_initializers_from_files_in_memory(
                 list(weights), list(weights.values()), [len(w) for w in weights.values()]
@@ -105,14 +130,22 @@ class Session:
                 graph, options, providers=[_PROVIDERS[provider]], disabled_optimizers=_SLOW_FUSIONS
             )
         except Exception as error:
+            if provider != "cpu":
+                raise ProviderError(
+                    f"{provider} did not start on this machine, or does not run this graph",
+                    hint="check driver, CUDA and cuDNN for this onnxruntime, or use --provider cpu",
+                ) from error
             raise BundleError(
                 "onnxruntime does not accept the bundle's graph",
                 hint="the bundle may need a newer onnxruntime: pip install --upgrade onnxruntime",
                 code="graph_rejected",
             ) from error
+        self.provider = provider
         self.widths = {value.name: value.shape[-1] if value.shape else None for value in self._session.get_outputs()}
         self.inputs = frozenset(value.name for value in self._session.get_inputs())
         self.outputs = tuple(value.name for value in self._session.get_outputs())
+        self.nodes = _nodes(self._session)
+        check_assignment(provider, self._session.get_providers(), self.nodes, cpu_nodes)
 
     def width(self) -> int | None:
         """Size of the first output's last axis, None where the graph leaves it open."""
@@ -122,5 +155,51 @@ class Session:
     def run(self, arrays: Arrays, outputs: Sequence[str] | None = None) -> list[NDArray[Any]]:
         """Outputs of the graph, all of them in their order unless named. Arrays the graph does not read are dropped."""
         feeds = {name: array for name, array in arrays.items() if name in self.inputs}
+        if self.provider != "cpu":
+            return self._run_bound(feeds, self.outputs if outputs is None else outputs, self.provider)
         results: list[NDArray[Any]] = self._session.run(outputs, feeds)
         return results
+
+    def _run_bound(self, feeds: Arrays, outputs: Sequence[str], device: str) -> list[NDArray[Any]]:
+        """One run with inputs and outputs bound to the device: one copy there before it, one copy back after it."""
+        value = onnxruntime().OrtValue
+        binding = self._session.io_binding()
+        for name, array in feeds.items():
+            binding.bind_ortvalue_input(name, value.ortvalue_from_numpy(np.ascontiguousarray(array), device, 0))
+        for name in outputs:
+            binding.bind_output(name, device, 0)
+        binding.synchronize_inputs()
+        self._session.run_with_iobinding(binding)
+        binding.synchronize_outputs()
+        results: list[NDArray[Any]] = binding.copy_outputs_to_cpu()
+        return results
+
+
+def _nodes(session: Any) -> tuple[Node, ...]:
+    names = {theirs: ours for ours, theirs in _PROVIDERS.items()}
+    return tuple(
+        Node(node.name, node.op_type, names.get(part.ep_name, part.ep_name))
+        for part in session.get_provider_graph_assignment_info()
+        for node in part.get_nodes()
+    )
+
+
+def check_assignment(provider: str, registered: Sequence[str], nodes: Sequence[Node], cpu_nodes: CpuNodes) -> None:
+    """Whether a session runs where it was asked to: onnxruntime falls back to the processor without a word.
+
+    Raises:
+        ProviderError: the provider did not start, or operators run elsewhere and `cpu_nodes` refuses.
+    """
+    if _PROVIDERS[provider] not in registered:
+        raise ProviderError(
+            f"{provider} did not start on this machine",
+            hint="check driver, CUDA and cuDNN for this onnxruntime, or use --provider cpu",
+        )
+    elsewhere = [node for node in nodes if node.provider != provider]
+    if not elsewhere:
+        return
+    kinds = ", ".join(sorted({node.op_type for node in elsewhere}))
+    what = f"{len(elsewhere)} of {len(nodes)} operators do not run on {provider}: {kinds}"
+    if cpu_nodes == "refuse":
+        raise ProviderError(what, hint="use --provider cpu, or allow it with Options(cpu_nodes='warn')")
+    warnings.warn(what, RuntimeWarning, stacklevel=4)
