@@ -27,12 +27,12 @@ def to_half(model: ir.Model) -> None:
         _retype(node)
         for output in node.outputs:
             if output.dtype == _FLOAT:
-                output.dtype = _HALF
+                output.type = ir.TensorType(_HALF)  # never .dtype: values share type objects
     for value in graph.initializers.values():
         tensor = value.const_value
         if tensor is not None and tensor.dtype == _FLOAT:
             value.const_value = ir.tensor(_rounded(np.asarray(tensor.numpy())), name=value.name)
-            value.dtype = _HALF
+            value.type = ir.TensorType(_HALF)
     _cast_outputs(graph)
     clean(model)
 

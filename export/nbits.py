@@ -14,8 +14,8 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from .graph import MICROSOFT, Editor, clean, constant, replace
-from .quantize import TINY, Choice, Linear, Observed, merged
+from .graph import MICROSOFT, Editor, clean, replace
+from .quantize import TINY, Choice, Linear, Observed, constant_matrix, merged
 
 Floats = NDArray[np.float32]
 
@@ -23,26 +23,36 @@ BLOCK = 32
 """Input channels that share a scale. 0.5 bytes a weight and 4 a scale make 0.625 of int8; of 64 and 128, which are
 smaller, the first is less faithful (`benchmarks/precisions.py` measures them)."""
 
+Cache = dict[str, tuple[NDArray[np.uint8], Floats]]
+"""Codes and scales by the weight's name: rounding is the slow part, and a search asks for it many times."""
+
 _ACCURACY = 4
 _DAMPING = 0.01
 _SHRINKS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)
 
 
-def plan(groups: Iterable[Linear], observed: Mapping[str, Observed]) -> list[Choice]:
+def plan(groups: Iterable[Linear], observed: Mapping[str, Observed], cache: Cache) -> list[Choice]:
     """The relative error that int4 leaves in each group on calibration rows, in the form that `quantize.plan` gives."""
     choices = []
     for group in groups:
         rows = merged(group, observed).rows
-        weight = np.concatenate([_matrix(w) for w in group.weights], axis=1)
-        wanted = rows @ weight
-        codes, scales = round_blocks(weight, rows)
-        error = np.linalg.norm(rows @ dequantized(codes, scales, len(weight)) - wanted) / (np.linalg.norm(wanted) + 1e-12)
-        choices.append(Choice(0.0, None, 8, TINY, float(error)))
+        lost, whole = 0.0, 0.0
+        for weight in group.weights:
+            matrix = constant_matrix(weight)
+            codes, scales = _rounded(weight, rows, cache)
+            wanted = rows @ matrix
+            lost += float(np.square(rows @ dequantized(codes, scales, len(matrix)) - wanted).sum())
+            whole += float(np.square(wanted).sum())
+        choices.append(Choice(0.0, None, 8, TINY, float(np.sqrt(lost / (whole + TINY)))))
     return choices
 
 
 def quantize(
-    model: ir.Model, groups: Iterable[Linear], choices: Iterable[Choice | None], observed: Mapping[str, Observed]
+    model: ir.Model,
+    groups: Iterable[Linear],
+    choices: Iterable[Choice | None],
+    observed: Mapping[str, Observed],
+    cache: Cache,
 ) -> None:
     """Rewrite the linear layers of `groups` in place, except those whose choice is None."""
     for group, choice in zip(groups, choices, strict=True):
@@ -50,34 +60,34 @@ def quantize(
             continue
         rows = merged(group, observed).rows
         for product in (p for products in group.products for p in products):
-            _product(model.graph, product, rows)
+            _product(model.graph, product, rows, cache)
     clean(model)
 
 
-def _product(graph: ir.Graph, product: ir.Node, rows: Floats) -> None:
+def _rounded(weight: ir.Value, rows: Floats, cache: Cache) -> tuple[NDArray[np.uint8], Floats]:
+    name = weight.name or ""
+    if name not in cache:
+        cache[name] = round_blocks(constant_matrix(weight), rows)
+    return cache[name]
+
+
+def _product(graph: ir.Graph, product: ir.Node, rows: Floats, cache: Cache) -> None:
     edit = Editor(graph, product)
     source, weight = product.inputs
     if weight is None:
         raise ValueError("a linear layer without a weight")
-    packed, scales = f"{weight.name}.int4", f"{weight.name}.scales"
-    matrix = _matrix(weight)
-    if packed not in graph.initializers:  # layers that share weights share what they become
-        codes, steps = round_blocks(matrix, rows)
-        edit.constant(packed, packed_codes(codes))
-        edit.constant(scales, steps)
+    codes, scales = _rounded(weight, rows, cache)
     name = product.outputs[0].name or "product"
-    inputs = [source, graph.initializers[packed], graph.initializers[scales]]
-    attributes = {"K": len(matrix), "N": matrix.shape[1], "bits": 4, "block_size": BLOCK, "accuracy_level": _ACCURACY}
+    inputs = [
+        source,
+        edit.constant(f"{weight.name}.int4", packed_codes(codes)),
+        edit.constant(f"{weight.name}.scales", scales),
+    ]
+    width, outputs = constant_matrix(weight).shape
+    attributes = {"K": width, "N": outputs, "bits": 4, "block_size": BLOCK, "accuracy_level": _ACCURACY}
     whole = edit.op("MatMulNBits", inputs, f"{name}.int4", attributes, MICROSOFT)
     whole.type = ir.TensorType(ir.DataType.FLOAT)
     replace(product, whole)
-
-
-def _matrix(weight: ir.Value | None) -> Floats:
-    array = constant(weight)
-    if array is None:
-        raise ValueError("a linear layer without a constant weight")
-    return np.asarray(array, np.float32)
 
 
 def round_blocks(weight: Floats, rows: Floats, block: int = BLOCK) -> tuple[NDArray[np.uint8], Floats]:

@@ -175,7 +175,8 @@ def quantize_rows(table: Floats) -> tuple[NDArray[np.int8], Floats]:
     return np.clip(np.rint(table / scale[:, None]), -127, 127).astype(np.int8), scale
 
 
-def _matrix(weight: ir.Value | None) -> Floats:
+def constant_matrix(weight: ir.Value | None) -> Floats:
+    """The constant behind a linear layer's weight. Shape: `[in, out]`."""
     array = constant(weight)
     if array is None:
         raise ValueError("a linear layer without a constant weight")
@@ -194,7 +195,7 @@ def merged(group: Linear, observed: Mapping[str, Observed]) -> Observed:
 
 
 def _weights(group: Linear) -> Floats:
-    return np.concatenate([_matrix(w) for w in group.weights], axis=1)
+    return np.concatenate([constant_matrix(w) for w in group.weights], axis=1)
 
 
 def quantize(model: ir.Model, groups: Iterable[Linear], choices: Iterable[Choice | None]) -> None:
@@ -218,7 +219,7 @@ def _rewrite(
     shared: dict[str, ir.Value],
 ) -> None:
     edit = Editor(graph, products[0])
-    width = _matrix(products[0].inputs[1]).shape[0]
+    width = constant_matrix(products[0].inputs[1]).shape[0]
     x = source
     if choice.factors is not None:
         x = edit.op("Mul", [x, edit.constant(f"{group}.smooth", 1 / choice.factors)], f"{name}.smoothed")
@@ -248,7 +249,7 @@ def _product(
     weight = product.inputs[1]
     if weight is None:
         raise ValueError("a linear layer without a weight")
-    array = _matrix(weight)
+    array = constant_matrix(weight)
     matrix, column_scale = quantize_columns(array if choice.factors is None else array * choice.factors[:, None])
     name = product.outputs[0].name or "product"
     inputs = [

@@ -17,8 +17,8 @@ class Stored:
 
     Attributes:
         graph: the serialized model.
-        weights: name of the file with the tensors that only this variant has.
-        shared: names of the files with tensors that other variants have too.
+        weights: name of the first file with its tensors: those that no other variant has, if there are any.
+        shared: names of further files, with tensors that other variants have too.
         files: the contents of all these files; variants that share one hold the same bytes.
     """
 
@@ -47,9 +47,10 @@ def store(models: Mapping[str, ir.Model], prefix: str) -> dict[str, Stored]:
             digests[name, value.name or ""] = digest
             if name not in users.setdefault(digest, []):
                 users[digest].append(name)
-    parts = sorted({tuple(names) for names in users.values() if len(names) > 1})
-    names_of = {part: f"{prefix}.shared{number}.weights" for number, part in enumerate(parts)}
-    for name in models:
+    parts = sorted({tuple(names) for names in users.values()})
+    common = [part for part in parts if len(part) > 1]
+    names_of = {part: f"{prefix}.shared{number}.weights" for number, part in enumerate(common)}
+    for (name,) in (part for part in parts if len(part) == 1):
         names_of[(name,)] = f"{prefix}.weights" if len(models) == 1 else f"{prefix}.{name}.weights"
     blobs: dict[str, bytearray] = {file: bytearray() for file in names_of.values()}
     places: dict[bytes, tuple[str, int]] = {}
@@ -66,8 +67,8 @@ def store(models: Mapping[str, ir.Model], prefix: str) -> dict[str, Stored]:
             file, offset = places[digest]
             shape = cast(ir.Shape, tensor.shape)
             value.const_value = ir.ExternalTensor(file, offset, tensor.nbytes, tensor.dtype, shape=shape, name=value.name or "")
-        shared = [names_of[part] for part in parts if name in part]
-        result[name] = Stored(ir.to_proto(copy).SerializeToString(), names_of[(name,)], shared)
+        own, *shared = [names_of[part] for part in sorted(parts, key=len) if name in part]
+        result[name] = Stored(ir.to_proto(copy).SerializeToString(), own, shared)
     for stored in result.values():
         stored.files.update({file: bytes(blobs[file]) for file in (stored.weights, *stored.shared)})
     return result

@@ -44,15 +44,18 @@ class _NotPacked(Exception):
     """The packed path is not possible for this model; the message says why."""
 
 
-def trace(source: Source) -> Traced:
+def trace(source: Source, lower: Callable[[ir.Model], int] = lower_for_cpu) -> Traced:
     """Trace the packed path, or the padded one where the architecture does not allow it.
+
+    Args:
+        lower: replaces the placeholders of a packed trace with a provider's operators; returns how many attentions.
 
     Raises:
         ExportError: the architecture is known to pack and a layer did not fuse, or neither path works.
     """
     architecture = facts(source.config.model_type)
     try:
-        model, layers = _packed(source)
+        model, layers = _packed(source, lower)
         return Traced(model, "packed", f"{layers} of {layers} attention layers fused", _stack_name(source, "model"))
     except _NotPacked as reason:
         if architecture.packed == "required":
@@ -114,7 +117,7 @@ def _first_token_heads(model: Any, lengths: Tensor, *, active: bool) -> Iterator
         hook.remove()
 
 
-def _packed(source: Source) -> tuple[ir.Model, int]:
+def _packed(source: Source, lower: Callable[[ir.Model], int]) -> tuple[ir.Model, int]:
     attention.register()
     before = source.model.config._attn_implementation
     stack = getattr(source.model.base_model, facts(source.config.model_type).stack, None)
@@ -128,7 +131,7 @@ def _packed(source: Source) -> tuple[ir.Model, int]:
         raise _NotPacked(_first_sentence(error)) from error
     finally:
         source.model.set_attn_implementation(before)
-    fused = lower_for_cpu(program)
+    fused = lower(program)
     layers = source.config.num_hidden_layers
     if fused != layers:
         raise _NotPacked(f"only {fused} of {layers} layers call transformers' attention interface")
