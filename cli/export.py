@@ -3,19 +3,14 @@
 import dataclasses
 import json
 import sys
-from contextlib import AbstractContextManager, nullcontext
-from enum import StrEnum
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
-
-class Precision(StrEnum):
-    """Numbers the linear layers run in."""
-
-    int8 = "int8"
-    fp32 = "fp32"
+from .table import accuracy, show
 
 
 def export(
@@ -25,54 +20,103 @@ def export(
         str | None,
         typer.Option(help="text-classification, token-classification, feature-extraction or question-answering."),
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="int8 row-wise, or fp32.")] = Precision.int8,
+    precision: Annotated[
+        str, typer.Option(help="int8, int4, fp16 (for CUDA) or fp32; several with commas, the preferred one first.")
+    ] = "int8",
     calibration: Annotated[
         Path | None, typer.Option(help="Texts of your domain: .jsonl or .csv with a text field, or plain lines.")
+    ] = None,
+    evaluation: Annotated[
+        Path | None, typer.Option("--eval", help="Labelled data to measure on: .jsonl or .csv; see docs/export.md.")
+    ] = None,
+    max_drop: Annotated[float | None, typer.Option(help="Largest loss of the metric, e.g. 0.003.")] = None,
+    max_flips: Annotated[float | None, typer.Option(help="Largest share of answers that may change.")] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="accuracy, macro-f1, micro-f1, entity-f1, spearman, exact-match or token-f1, by task."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
 ) -> None:
     """Export a model to a quantized bundle that is measured against the original.
 
+    With --eval and --max-drop, layers return to float until the budget is kept, or nothing is written.
+
     Example: cloister export distilbert-base-uncased-finetuned-sst-2-english sentiment
     """
     from ..export import export as run
     from ..export.data import read_texts
+    from ..runtime.manifest import Precision
 
+    named = [name.strip() for name in precision.split(",")]
+    if not set(named) <= set(get_args(Precision)) or len(set(named)) != len(named):
+        raise typer.BadParameter(f"--precision is one or more of {', '.join(get_args(Precision))}, each once")
+    budgets = (max_drop, max_flips, metric)
+    if evaluation is None and any(b is not None for b in budgets):
+        raise typer.BadParameter("--max-drop, --max-flips and --metric need --eval")
+    contract = None
+    if evaluation is not None:
+        from ..export import Contract
+        from ..export.labelled import read_labelled
+
+        contract = Contract(read_labelled(evaluation), *budgets)
     texts = None if calibration is None else read_texts(calibration)
-    report = run(source, out, task=task, precision=precision.value, calibration=texts, force=force, step=_progress())
+    report = run(
+        source,
+        out,
+        task=task,
+        precision=named,
+        calibration=texts,
+        contract=contract,
+        force=force,
+        step=_progress(),
+    )
     if as_json:
         fields = dataclasses.asdict(report)
         sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
         return
-    figures = report.parity
     rows = {
         "bundle": f"{report.bundle} ({report.size_bytes / 1e6:.1f} MB)",
         "task": report.task,
         "path": f"{report.path} ({report.path_reason})",
-        "precision": report.precision,
-        "layers": f"{report.quantized_nodes} linear layers in integers, {report.float_nodes} in float",
-        "parity": f"cosine with the source model: mean {figures['cosine_mean']:.5f}, least {figures['cosine_min']:.5f} "
-        f"over {figures['samples']} texts",
-        "digest": report.digest,
-        "time": f"{report.seconds:.1f} s",
     }
-    if figures["label_agreement"] is not None:
-        rows["labels"] = f"{figures['label_agreement']:.1%} equal to the source model's"
-    from .table import show
-
+    for made in report.variants:
+        rows |= _variant(made)
+    rows |= {"digest": report.digest, "time": f"{report.seconds:.1f} s"}
     show(rows)
 
 
+def _variant(made: dict[str, Any]) -> dict[str, str]:
+    figures = made["parity"]
+    name = made["name"]
+    rows = {
+        name: f"{made['size_bytes'] / 1e6:.1f} MB for {', '.join(made['providers'])}; {made['quantized_nodes']} linear "
+        f"layers in integers, {made['float_nodes']} in float",
+        f"{name} parity": f"cosine with the source model: mean {figures['cosine_mean']:.5f}, least "
+        f"{figures['cosine_min']:.5f} over {figures['samples']} texts"
+        + (", measured on a CPU twin" if made["measured_on"] == "cpu twin" else ""),
+    }
+    if figures["label_agreement"] is not None:
+        rows[f"{name} labels"] = f"{figures['label_agreement']:.1%} equal to the source model's"
+    if made["accuracy"] is not None:
+        rows[f"{name} accuracy"] = accuracy(made["accuracy"])
+    return rows
+
+
 def _progress() -> Any:
-    """A spinner with the step's name on a terminal, nothing in a pipe."""
+    """A bar with the step's name on a terminal, nothing in a pipe; it pulses where a step tells no share."""
     if not sys.stderr.isatty():
         return nullcontext
     from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
 
-    def step(name: str) -> AbstractContextManager[Any]:
-        return console.status(f"{name} …")
+    @contextmanager
+    def step(name: str) -> Iterator[Callable[[float], None]]:
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(name, total=None)
+            yield lambda share: bar.update(task, total=1.0, completed=share)
 
     return step

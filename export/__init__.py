@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .contract import Contract
     from .pipeline import Report, export
 
-__all__ = ["Report", "export"]
+__all__ = ["Contract", "Report", "export"]
 
 
 def __getattr__(name: str) -> Any:

@@ -148,7 +148,9 @@ class Court:
         if source is None:
             raise ValueError("the source model was not measured")
         drop = metrics.paired_interval(
-            lambda rows: judged.score(answers.table, rows), lambda rows: judged.score(source.table, rows), judged.examples
+            lambda rows: judged.score(answers.table, rows),
+            lambda rows: judged.score(source.table, rows),
+            judged.examples,
         )
         flips = None
         if answers.identity is not None and source.identity is not None:
@@ -242,7 +244,7 @@ class _Search:
             middle = (low + high) // 2
             low, high = (low, middle) if self._with(choices, set(order[:middle]))[2].kept else (middle, high)
         floats = set(order[:high])
-        for layer in [n for n in reversed(order[:high])][:_MOST_RETURNED]:
+        for layer in order[:high][::-1][:_MOST_RETURNED]:
             if len(floats) > 1 and self._with(choices, floats - {layer})[2].kept:
                 floats = floats - {layer}
         return floats
@@ -261,9 +263,7 @@ class _Search:
         self._trials.append(trial)
         return answers, trial
 
-    def _kept(
-        self, draft: Draft, answers: Answers, trial: Trial, choices: Sequence[Choice], floats: set[int]
-    ) -> Kept:
+    def _kept(self, draft: Draft, answers: Answers, trial: Trial, choices: Sequence[Choice], floats: set[int]) -> Kept:
         names = self._drafts.names if choices else []
         layers = [
             Layer(name, choice.error, choice.strength, choice.zero, number in floats)

@@ -124,8 +124,8 @@ def _check_order(wanted: NDArray[np.integer], got: NDArray[np.integer], name: st
     renamed = float(table[present, likeliest].sum() / len(wanted))
     if len(set(likeliest.tolist())) == len(present) > 1 and right < 0.5 and renamed > max(0.8, 2 * right):
         raise InvalidInput(
-            f"the labels of {name} and the model's mean the same in another order: {right:.0%} of the answers are right, "
-            f"and {renamed:.0%} would be if the names were exchanged",
+            f"the labels of {name} and the model's mean the same in another order: {right:.0%} of the answers are "
+            f"right, and {renamed:.0%} would be if the names were exchanged",
             hint="id2label in the model's config.json does not have the order the model was trained with",
             code="labels_mismatch",
         )

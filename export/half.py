@@ -37,7 +37,9 @@ def to_half(model: ir.Model) -> None:
     clean(model)
 
 
-def _rounded(array: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]") -> "np.ndarray[tuple[int, ...], np.dtype[np.float16]]":
+def _rounded(
+    array: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]",
+) -> "np.ndarray[tuple[int, ...], np.dtype[np.float16]]":
     return np.clip(array, -_LARGEST, _LARGEST).astype(np.float16)
 
 

@@ -56,14 +56,18 @@ def _attention(graph: ir.Graph, node: ir.Node, layout: list[ir.Value], name: str
     else:
         inputs = list(node.inputs)
     mixed = edit.op(
-        "PackedMultiHeadAttention", [*inputs, None, *layout], f"{name}.mixed", {"num_heads": heads, "scale": scale}, MICROSOFT
+        "PackedMultiHeadAttention",
+        [*inputs, None, *layout],
+        f"{name}.mixed",
+        {"num_heads": heads, "scale": scale},
+        MICROSOFT,
     )
     mixed.type, mixed.shape = ir.TensorType(ir.DataType.FLOAT), node.outputs[0].shape
     replace(node, mixed)
 
 
 def _merged(edit: Editor, projections: list[tuple[ir.Node, ir.Value]], heads: int, name: str) -> ir.Value:
-    """One product for query, key and value, head by head. Shape: `[T, heads, 3, head_size]`, as the operator reads it."""
+    """One product for query, key and value, head by head, as the operator reads it. Shape: `[T, heads, 3, size]`."""
     weights = [product.inputs[1] for product, _ in projections]
     biases = [bias for _, bias in projections]
     weight, bias = (

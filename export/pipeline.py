@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from .. import InvalidInput, __version__
 from ..runtime import bundle, golden
-from ..runtime.encoder import Encoder
 from ..runtime.manifest import (
     FORMAT_VERSION,
     Accuracy,
@@ -41,7 +40,7 @@ Step = Callable[[str], AbstractContextManager[Any]]
 Text = str | tuple[str, str]
 
 _GOLDEN = 12
-# Of the largest output. int8: sums are exact, the rest is rounding that may move a value to the next integer step. int4:
+# Of the largest output. int8: sums are exact, the rest is rounding that may move a value to the next step. int4:
 # a processor without a kernel for 8-bit activations keeps them in float. fp16: other kernels than the twin's.
 _TOLERANCE: dict[Precision, float] = {"int8": 0.05, "int4": 0.1, "fp16": 0.02, "fp32": 0.002}
 _MAXIMUM_CALIBRATION_TEXTS = 512
@@ -132,7 +131,8 @@ def export(
     with step("Comparing with the source model"):
         stored = store({draft.precision: draft.model for draft in made}, "encoder")
         files = {"tokenizer.json": loaded.tokenizer_json.encode()}
-        variants, outputs = [], {}
+        variants: list[Variant] = []
+        outputs: dict[str, list[Floats]] = {}
         golden_texts = _golden(loaded)
         for draft in made:
             of = stored[draft.precision]

@@ -152,7 +152,9 @@ def _factors(largest: Floats, weight: Floats, strength: float) -> Floats:
 
 
 def quantize_columns(weight: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Symmetric int8 per output channel, so that no pair of products saturates. Shape: `[in, out]` -> the same, `[out]`.
+    """Symmetric int8 per output channel, so that no pair of products saturates.
+
+    Shape: `[in, out]` -> `[in, out]`, `[out]`.
 
     x86 processors without VNNI multiply unsigned activations a with signed weights w by `vpmaddubsw`: for rows 2i and
     2i + 1 it adds `a * w` of both and cuts the sum off at 16 bits. As a <= 255, the sum fits where positive weights of
@@ -170,7 +172,7 @@ def quantize_columns(weight: Floats) -> tuple[NDArray[np.int8], Floats]:
 
 
 def quantize_rows(table: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Symmetric int8 per row, for tables that are looked up and never multiplied. Shape: `[n, d]` -> the same, `[n]`."""
+    """Symmetric int8 per row, for tables that are looked up and not multiplied. Shape: `[n, d]` -> `[n, d]`, `[n]`."""
     scale = np.maximum(np.abs(table).max(1), TINY).astype(np.float32) / np.float32(127)
     return np.clip(np.rint(table / scale[:, None]), -127, 127).astype(np.int8), scale
 

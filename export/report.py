@@ -1,4 +1,4 @@
-"""The accuracy report that goes into a bundle: a JSON table and a chart. Figures and names of layers, no text of a user."""
+"""The accuracy report that goes into a bundle, as JSON table and chart: figures and names of layers, no text."""
 
 import json
 from collections.abc import Mapping
@@ -31,13 +31,15 @@ def files(kept: Mapping[str, Kept]) -> dict[str, bytes]:
 
 
 def chart(kept: Mapping[str, Kept]) -> str:
-    """A self-contained SVG: for each variant its figures, and a bar for each layer's error, hollow where it is in float."""
+    """A self-contained SVG: each variant's figures, and a bar for each layer's error, hollow where it is in float."""
     parts: list[str] = []
     y = 20
     for name, one in kept.items():
         found = one.accuracy
         low, high = found.drop_interval
-        parts.append(_text(10, y, f"{name}: {found.metric} {found.score:.4f}, source model {found.source:.4f}", bold=True))
+        parts.append(
+            _text(10, y, f"{name}: {found.metric} {found.score:.4f}, source model {found.source:.4f}", bold=True)
+        )
         flips = "" if found.flips is None else f"; {found.flips:.2%} of the answers flip"
         parts.append(_text(10, y + 18, f"drop {found.drop:+.4f}, 95% interval {low:+.4f} to {high:+.4f}{flips}"))
         y += _TOP - 20

@@ -66,7 +66,9 @@ def store(models: Mapping[str, ir.Model], prefix: str) -> dict[str, Stored]:
                 blobs[file].extend(tensor.tobytes())
             file, offset = places[digest]
             shape = cast(ir.Shape, tensor.shape)
-            value.const_value = ir.ExternalTensor(file, offset, tensor.nbytes, tensor.dtype, shape=shape, name=value.name or "")
+            value.const_value = ir.ExternalTensor(
+                file, offset, tensor.nbytes, tensor.dtype, shape=shape, name=value.name or ""
+            )
         own, *shared = [names_of[part] for part in sorted(parts, key=len) if name in part]
         result[name] = Stored(ir.to_proto(copy).SerializeToString(), own, shared)
     for stored in result.values():

@@ -44,18 +44,19 @@ class _NotPacked(Exception):
     """The packed path is not possible for this model; the message says why."""
 
 
-def trace(source: Source, lower: Callable[[ir.Model], int] = lower_for_cpu) -> Traced:
+def trace(source: Source, lower: Callable[[ir.Model], int] | None = None) -> Traced:
     """Trace the packed path, or the padded one where the architecture does not allow it.
 
     Args:
-        lower: replaces the placeholders of a packed trace with a provider's operators; returns how many attentions.
+        lower: replaces the placeholders of a packed trace with a provider's operators and returns how many attentions
+            there are; None lowers for CPU.
 
     Raises:
         ExportError: the architecture is known to pack and a layer did not fuse, or neither path works.
     """
     architecture = facts(source.config.model_type)
     try:
-        model, layers = _packed(source, lower)
+        model, layers = _packed(source, lower or lower_for_cpu)
         return Traced(model, "packed", f"{layers} of {layers} attention layers fused", _stack_name(source, "model"))
     except _NotPacked as reason:
         if architecture.packed == "required":

@@ -14,7 +14,7 @@ from ..runtime.packing import Tokens
 from ..runtime.processor import available_threads
 from ..runtime.session import Session
 from . import nbits, quantize
-from .calibrate import observe
+from .calibrate import ROWS, observe
 from .graph import scope, strip
 from .half import to_half
 from .lower_cuda import lower_for_cuda
@@ -90,6 +90,14 @@ class Drafts:
     @cached_property
     def observed(self) -> dict[str, Observed]:
         """What flows into `layers`, from one pass of the calibration texts through the float graph."""
+        return self._observe(ROWS)
+
+    @cached_property
+    def observed_widely(self) -> dict[str, Observed]:
+        """The same with more rows: rounding that is fitted to few rows fits no other (see `nbits.ROWS`)."""
+        return self._observe(nbits.ROWS)
+
+    def _observe(self, rows: int) -> dict[str, Observed]:
         return observe(
             self.traced.model,
             self.layers,
@@ -97,12 +105,13 @@ class Drafts:
             packed=self.traced.path == "packed",
             first_position=self._source.first_position,
             threads=available_threads(),
+            rows_kept=rows,
         )
 
     def plan(self, precision: Precision, gain: float = quantize.SMOOTHING_GAIN) -> list[Choice]:
         """How each of `layers` is quantized unless it stays float; see `quantize.choose` for `gain`."""
         if precision == "int4":
-            return nbits.plan(self.layers, self.observed, self._rounded)
+            return nbits.plan(self.layers, self.observed_widely, self._rounded)
         return quantize.plan(self.layers, self.observed, gain)
 
     def draft(self, precision: Precision, choices: Sequence[Choice | None] = ()) -> Draft:
@@ -116,7 +125,7 @@ class Drafts:
         if precision == "int8":
             quantize.quantize(model, found, choices)
         elif precision == "int4":
-            nbits.quantize(model, found, choices, self.observed, self._rounded)
+            nbits.quantize(model, found, choices, self.observed_widely, self._rounded)
         if precision != "fp32":
             quantize.quantize_tables(model)
         strip(model)

@@ -102,7 +102,9 @@ def _ranked(variants: Sequence[Variant], provider: str, machine: Machine) -> Ite
     for variant in (v for v in variants if v not in risky):
         yield Selection(variant, provider, _reason(variant, provider, machine, passed_over=bool(risky)))
     for variant in risky:
-        why = "this processor has no VNNI and the variant's sums could saturate: its weights are widened, slower and exact"
+        why = (
+            "this processor has no VNNI and the variant's sums could saturate: its weights are widened, which is slower"
+        )
         yield Selection(variant, provider, why, exact_sums=True)
 
 
