@@ -99,14 +99,14 @@ class Court:
     source_score: float = math.nan
     _rows: "np.ndarray[tuple[int], np.dtype[np.intp]]" = field(default_factory=lambda: np.empty(0, np.intp))
 
-    def measure_source(self, source: Source, advance: Callable[[float], None] | None) -> None:
-        """Answer every example with the source model, one text at a time."""
+    def measure_source(self, source: Source, advance: object) -> None:
+        """Answer every example with the source model, one text at a time; `advance` is what a step yields."""
         self._rows = np.arange(self.evaluation.examples)
         tokens = self.evaluation.prepared.tokens
         outputs = []
         for number, one in enumerate(tokens):
             outputs.append(parity.forward(source, one))
-            if advance is not None:
+            if callable(advance):
                 advance((number + 1) / len(tokens))
         self.source, self.source_score = self._judged(outputs)
 
@@ -211,6 +211,8 @@ class _Search:
         self._step = step
         self._trials: list[Trial] = []
         self._strengths = "least cost"
+        self._known: dict[frozenset[int], bool] = {}
+        self._last: tuple[frozenset[int], tuple[Draft, Answers, Trial]] | None = None
 
     def run(self, draft: Draft, choices: Sequence[Choice]) -> Kept:
         """The whole search, see the module's docstring."""
@@ -225,14 +227,12 @@ class _Search:
             if trial.kept:
                 return self._kept(draft, answers, trial, choices, set())
         order = np.argsort([-c.error for c in choices], kind="stable").tolist()
-        floats = self._enough(choices, order)
-        floats = self._fewest(choices, order, floats)
-        draft, answers, trial = self._with(choices, floats)
-        return self._kept(draft, answers, trial, choices, floats)
+        floats = self._fewest(choices, order, self._enough(choices, order))
+        return self._kept(*self._with(choices, floats), choices, floats)
 
     def _enough(self, choices: Sequence[Choice], order: list[int]) -> set[int]:
         most, count = max(1, len(order) // 2), 1
-        while not self._with(choices, set(order[:count]))[2].kept:
+        while not self._holds(choices, set(order[:count])):
             if count == most:
                 raise self._failed(len(order))
             count = min(2 * count, most)
@@ -242,18 +242,27 @@ class _Search:
         low, high = len(floats) // 2, len(floats)  # low did not keep it, high does
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (low, middle) if self._with(choices, set(order[:middle]))[2].kept else (middle, high)
+            low, high = (low, middle) if self._holds(choices, set(order[:middle])) else (middle, high)
         floats = set(order[:high])
         for layer in order[:high][::-1][:_MOST_RETURNED]:
-            if len(floats) > 1 and self._with(choices, floats - {layer})[2].kept:
+            if len(floats) > 1 and self._holds(choices, floats - {layer}):
                 floats = floats - {layer}
         return floats
 
+    def _holds(self, choices: Sequence[Choice], floats: set[int]) -> bool:
+        """Whether the contract is kept with these layers in float; no set is measured twice."""
+        key = frozenset(floats)
+        if key not in self._known:
+            self._known[key] = self._with(choices, floats)[2].kept
+        return self._known[key]
+
     def _with(self, choices: Sequence[Choice], floats: Iterable[int]) -> tuple[Draft, Answers, Trial]:
-        left = set(floats)
-        mixed = [None if n in left else choice for n, choice in enumerate(choices)]
-        draft = self._drafts.draft(self._precision, mixed)
-        return draft, *self._measured(draft, len(left))
+        left = frozenset(floats)
+        if self._last is None or self._last[0] != left:
+            mixed = [None if n in left else choice for n, choice in enumerate(choices)]
+            draft = self._drafts.draft(self._precision, mixed)
+            self._last = left, (draft, *self._measured(draft, len(left)))
+        return self._last[1]
 
     def _measured(self, draft: Draft, floats: int) -> tuple[Answers, Trial]:
         what = f"Measuring {draft.precision}" + (f" with {floats} layers in float" if floats else "")
