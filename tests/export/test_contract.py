@@ -14,7 +14,6 @@ from cloister.export import Contract, export
 from cloister.export.evaluate import evaluation
 from cloister.export.labelled import Labelled, read_labelled
 from cloister.runtime import load
-from tests.conftest import MakeModel
 from tests.support import planted
 
 

@@ -59,9 +59,8 @@ def answers(folder: Path, inputs: list[str]) -> Any:
     model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
     with torch.no_grad():
-        return np.array(
-            [model(**tokenizer(t, return_tensors="pt", truncation=True, max_length=80)).logits[0].numpy() for t in inputs]
-        )
+        encoded = [tokenizer(t, return_tensors="pt", truncation=True, max_length=80) for t in inputs]
+        return np.array([model(**e).logits[0].numpy() for e in encoded])
 
 
 def data(folder: Path, path: Path, count: int = 120, *, clear: bool = False) -> Labelled:
