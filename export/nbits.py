@@ -93,12 +93,12 @@ def _product(graph: ir.Graph, product: ir.Node, rows: Floats, cache: Cache) -> N
     replace(product, whole)
 
 
-def round_blocks(weight: Floats, rows: Floats, block: int = BLOCK) -> tuple[NDArray[np.uint8], Floats]:
+def round_blocks(weight: Floats, rows: Floats) -> tuple[NDArray[np.uint8], Floats]:
     """Codes 0 to 15 and scales of a weight, such that `rows @ weight` changes little.
 
     Shape: weight `[in, out]`, rows `[n, in]` -> `[out, blocks, block]` codes, `[out, blocks]` scales.
     """
-    width, outputs = weight.shape
+    (width, outputs), block = weight.shape, BLOCK
     blocks = -(-width // block)
     left = np.zeros((blocks * block, outputs), np.float64)
     left[:width] = weight

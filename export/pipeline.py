@@ -106,7 +106,7 @@ def export(
     target = bundle.check_output(out, force=force)
     with step("Reading the model"):
         loaded = read(os.fspath(source), task)
-        manifest = _manifest(loaded, "none" if set(precisions) <= {"fp32", "fp16"} else _origin(calibration))
+        manifest = provisional(loaded, "none" if set(precisions) <= {"fp32", "fp16"} else _origin(calibration))
         tokenizer = TextTokenizer(loaded.tokenizer_json.encode(), manifest.tokenizer)
         trial = None if contract is None else contracts.prepare(contract, manifest, tokenizer)
         probe_texts = _probes(loaded)
@@ -187,8 +187,8 @@ def _origin(calibration: Sequence[str] | None) -> str:
     return "built-in" if calibration is None else "user"
 
 
-def _manifest(source: Source, calibration: str) -> Manifest:
-    """What is known of a bundle before its variants are made."""
+def provisional(source: Source, calibration: str) -> Manifest:
+    """What is known of a bundle before its variants are made; `calibration` is where those texts came from."""
     return Manifest(
         format_version=FORMAT_VERSION,
         task=source.task,

@@ -108,6 +108,10 @@ class Drafts:
             rows_kept=rows,
         )
 
+    def forget(self) -> None:
+        """Drop rounded int4 weights, so that the next variant rounds anew."""
+        self._rounded.clear()
+
     def plan(self, precision: Precision, gain: float = quantize.SMOOTHING_GAIN) -> list[Choice]:
         """How each of `layers` is quantized unless it stays float; see `quantize.choose` for `gain`."""
         if precision == "int4":

@@ -1,4 +1,4 @@
-"""The contract: kept with a few layers in float, or nothing is written; bad data and budgets are refused before the work."""
+"""The contract: kept with a few layers in float, or nothing is written; bad data and budgets are refused first."""
 
 import json
 from contextlib import nullcontext
@@ -41,9 +41,6 @@ def test_a_layer_that_int8_ruins_returns_to_float_and_the_contract_is_kept(
     tmp_path: Path, outliers: tuple[Path, Labelled]
 ) -> None:
     model, data = outliers
-    without = export(model, tmp_path / "without", contract=Contract(data))
-    assert without.accuracy is not None
-    assert without.accuracy["drop"] > 0.1, "the planted channels hurt plain int8"
     steps: list[str] = []
 
     report = export(
@@ -61,7 +58,9 @@ def test_a_layer_that_int8_ruins_returns_to_float_and_the_contract_is_kept(
     assert found["drop_interval"][0] <= found["drop"] <= found["drop_interval"][1]
     # An independent measurement through the public runtime gives the same figure.
     assert accuracy(tmp_path / "kept", data) == pytest.approx(found["score"])
-    assert accuracy(tmp_path / "without", data) == pytest.approx(without.accuracy["score"])
+    plain, *_ = json.loads((tmp_path / "kept" / "accuracy.json").read_text())["variants"]["int8"]["trials"]
+    assert plain["drop"] > 0.1, "the planted channels hurt plain int8"
+    assert not found["resolved"], "120 examples are too few for a budget of 0.02"
     assert any("in float" in step for step in steps)
 
 
@@ -106,13 +105,6 @@ def test_every_variant_is_judged_and_float_loses_nothing(tmp_path: Path, plain: 
     assert exact["accuracy"]["flips"] == 0.0
     assert int8["accuracy"]["metric"] == exact["accuracy"]["metric"] == "macro-f1"
     assert exact["accuracy"]["resolved"]  # no budget: nothing to resolve
-
-
-def test_too_few_examples_are_reported(tmp_path: Path, plain: tuple[Path, Labelled]) -> None:
-    model, data = plain
-    report = export(model, tmp_path / "out", contract=Contract(data, max_drop=0.015))
-    assert report.accuracy is not None
-    assert not report.accuracy["resolved"]  # 3 / 120 > 0.015
 
 
 def test_exchanged_names_do_not_score_zero_silently(tmp_path: Path, plain: tuple[Path, Labelled]) -> None:
@@ -162,7 +154,12 @@ def test_bad_data_and_budgets_are_refused_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("task", "config", "line", "metric"),
     [
-        ("token-classification", {}, {"text": "Ada met Grace", "entities": [{"start": 0, "end": 3, "label": "PER"}]}, "entity-f1"),
+        (
+            "token-classification",
+            {},
+            {"text": "Ada met Grace", "entities": [{"start": 0, "end": 3, "label": "PER"}]},
+            "entity-f1",
+        ),
         ("question-answering", {}, {"text": "Who?", "text_pair": "Ada met Grace", "answers": ["Ada"]}, "exact-match"),
         ("feature-extraction", {}, {"text": "a", "text_pair": "b", "score": 0.5}, "spearman"),
         ("text-classification", {"labels": ["score"]}, {"text": "a", "score": 0.5}, "spearman"),
