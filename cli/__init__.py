@@ -6,6 +6,7 @@ import sys
 import typer
 
 from .. import CloisterError, __version__
+from .audit import audit
 from .check import check
 from .export import export
 from .inspect import inspect
@@ -40,6 +41,7 @@ def _root(
 
 for command in (export, inspect, check, predict, redact, serve):
     app.command()(command)
+app.add_typer(audit)
 
 
 def report(error: CloisterError) -> None:

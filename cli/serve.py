@@ -17,7 +17,12 @@ def serve(
         str | None, typer.Option(help="Redaction: a preset, a policy file, or off. [default: identifiers]")
     ] = None,
     audit: Annotated[str | None, typer.Option(help="Folder of the audit log.")] = None,
-    audit_key: Annotated[str | None, typer.Option(help="Key of the audit log.")] = None,
+    audit_key: Annotated[
+        str | None, typer.Option(help="Secret key of the audit log. [default: DIR/audit.key, made on first use]")
+    ] = None,
+    audit_retention: Annotated[
+        int | None, typer.Option(help="Days after which audit records and the keys of their digests are deleted.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with any of the settings.")] = None,
     models: Annotated[str | None, typer.Option(help="Folder of bundles that may be loaded while serving.")] = None,
     memory_limit: Annotated[str | None, typer.Option(help="Refuse new requests above it, for example 2GiB.")] = None,
@@ -48,6 +53,7 @@ def serve(
         "policy": policy,
         "audit": audit,
         "audit_key": audit_key,
+        "audit_retention": audit_retention,
         "models": models,
         "memory_limit": memory_limit,
         "api_key_file": api_key_file,

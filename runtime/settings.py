@@ -28,7 +28,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             public address.
         insecure_public: allow a public address without API keys.
         policy: a preset, the path of a policy, or `off`.
-        audit, audit_key: folder and key of the audit log.
+        audit, audit_key: folder and secret key of the audit log.
+        audit_retention: days after which the audit log's records, and the keys of their digests, are deleted.
         api_key_file: lines `NAME sha256:HEX`; the variable CLOISTER_API_KEY may hold one more key.
         admin_key_file: the same for whoever may load and unload models; the variable CLOISTER_ADMIN_KEY.
         tls_certificate, tls_key: PEM files.
@@ -56,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     policy: str = "identifiers"
     audit: str | None = None
     audit_key: str | None = None
+    audit_retention: Positive | None = None
     api_key_file: str | None = None
     admin_key_file: str | None = None
     tls_certificate: str | None = None

@@ -1,6 +1,7 @@
 """The ASGI application: settings become models, guard, gate and routes."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..manifest import is_plain
 from ..memory import MemoryLimit, parse_size
 from ..models import Models
 from ..online import Concurrency
+from ..records import AuditRecords
 from ..service import Service
 from ..settings import Settings
 from ..trail import Audit, NoAudit
@@ -50,11 +52,12 @@ class Application:
         """Load the models of the settings. Raises what `load` raises; a name that comes twice is a SettingsError."""
         for name, path in named_bundles(self.settings.bundles):
             await self.service.models.add(name, path)
+        await self.service.audit.start()
 
     async def stop(self) -> None:
         """Finish what was accepted and close everything."""
         await self.service.models.close(self.settings.drain)
-        self.service.audit.close()
+        await self.service.audit.close()
         if self.tracer is not None:
             self.tracer.close()
 
@@ -97,7 +100,7 @@ def build(settings: Settings, *, guard: Guard | None = None, audit: Audit | None
     )
     telemetry.watch(models)
     chosen = guard or _guard(settings.policy)
-    service = Service(models, chosen, audit or _audit(settings), status_of, memory)
+    service = Service(models, chosen, audit or _audit(settings, chosen), status_of, memory)
     state = State()
     limits = RequestLimits(settings.max_requests, settings.client_requests, settings.client_rate)
     doors = Doors(
@@ -178,12 +181,20 @@ def _guard(policy: str) -> Guard:
     return PolicyGuard(Redactor(policy))
 
 
-def _audit(settings: Settings) -> Audit:
-    if settings.audit is not None or settings.audit_key is not None:
-        raise SettingsError(
-            "this version keeps no audit log", hint="leave --audit out; the log comes with a later version"
+def _audit(settings: Settings, guard: Guard) -> Audit:
+    if settings.audit is None:
+        return NoAudit()
+    from ...privacy.audit import AuditLog
+    from ...privacy.keyfiles import read_secret_key
+
+    key = None if settings.audit_key is None else read_secret_key(settings.audit_key)
+    log = AuditLog(settings.audit, key)
+    if log.made_key:
+        sys.stderr.write(
+            f"warning: made the key of the audit log, {settings.audit}/audit.key; whoever can read the folder can "
+            "forge the log: keep the key elsewhere with --audit-key\n"
         )
-    return NoAudit()
+    return AuditRecords(log, guard.digest, settings.audit_retention)
 
 
 def _check(settings: Settings, keys: Keys) -> None:
@@ -196,6 +207,8 @@ def _check(settings: Settings, keys: Keys) -> None:
         raise SettingsError("TLS needs a certificate and a key", hint="set both --tls-certificate and --tls-key")
     if not settings.bundles and settings.models is None:
         raise SettingsError("there is no model to serve", hint="name a bundle, or a folder of them with --models")
+    if settings.audit is None and (settings.audit_key is not None or settings.audit_retention is not None):
+        raise SettingsError("settings of the audit log, and no audit log", hint="name its folder with --audit")
     if settings.models is not None and not Path(settings.models).is_dir():
         raise SettingsError("the folder of models is not a folder", hint="check the path given with --models")
 
