@@ -8,6 +8,7 @@ import typer
 from .. import CloisterError, __version__
 from .check import check
 from .export import export
+from .fewshot import fewshot
 from .inspect import inspect
 from .predict import predict
 from .redact import redact
@@ -38,7 +39,7 @@ def _root(
     """Private, fast inference for fine-tuned transformers."""
 
 
-for command in (export, inspect, check, predict, redact, serve):
+for command in (export, fewshot, inspect, check, predict, redact, serve):
     app.command()(command)
 
 

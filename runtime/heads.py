@@ -39,7 +39,9 @@ def embedding(vector: Floats, truncated: bool, *, normalized: bool) -> Embedding
     return Embedding(unit_length(vector) if normalized else vector, truncated)
 
 
-def classification(logits: Floats, labels: Sequence[str], problem: Problem, *, truncated: bool) -> Classification:
+def classification(
+    logits: Floats, labels: Sequence[str], problem: Problem, *, truncated: bool, out_of_scope: float | None = None
+) -> Classification:
     """Shape: logits `[labels]`."""
     if problem == "single_label":
         scores = softmax(logits)
@@ -52,7 +54,7 @@ def classification(logits: Floats, labels: Sequence[str], problem: Problem, *, t
     if problem == "multi_label":
         chosen = tuple(label for label, s in zip(labels, scores, strict=True) if s >= _MULTI_LABEL_THRESHOLD)
     by_label = dict(zip(labels, map(float, scores), strict=True))
-    return Classification(labels[best], float(scores[best]), by_label, labels=chosen, truncated=truncated)
+    return Classification(labels[best], float(scores[best]), by_label, chosen, out_of_scope, truncated)
 
 
 def tagging(text: str, windows: Sequence[Window], logits: Sequence[Floats], labels: Sequence[str]) -> Tagging:
