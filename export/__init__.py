@@ -6,11 +6,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .few_shot import FewShotReport as FewShotReport
     from .few_shot import fewshot as fewshot
+    from .fine_tune import FineTuneReport as FineTuneReport
+    from .fine_tune import finetune as finetune
+    from .options import TrainingOptions as TrainingOptions
     from .pipeline import Report as Report
     from .pipeline import export as export
 
 # torch and transformers take seconds to import: a command that never exports must not pay for them.
-_HOMES = {"FewShotReport": "few_shot", "Report": "pipeline", "export": "pipeline", "fewshot": "few_shot"}
+_HOMES = {
+    "FewShotReport": "few_shot",
+    "FineTuneReport": "fine_tune",
+    "Report": "pipeline",
+    "TrainingOptions": "options",
+    "export": "pipeline",
+    "fewshot": "few_shot",
+    "finetune": "fine_tune",
+}
 
 __all__ = list(_HOMES)
 

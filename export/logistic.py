@@ -169,7 +169,7 @@ def _solve(vectors: Numbers, classes: NDArray[np.intp], strength: float, count: 
     if len(present) == 1:  # a label of several that a fold has in all of its examples, or in none
         bias[present] = 4.0
         return weights, bias
-    # Matrices this small gain nothing from threads, and threads that wait for each other on a busy machine cost minutes.
+    # Matrices this small gain nothing from threads, and on a busy machine threads wait minutes for each other.
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = LogisticRegression(C=strength, class_weight="balanced", max_iter=1000, tol=1e-5)

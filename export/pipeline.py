@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .. import ExportError, InvalidInput, __version__
 from ..runtime import bundle, golden
 from ..runtime.encoder import Encoder
-from ..runtime.manifest import FORMAT_VERSION, Component, Manifest, TokenizerSettings, Variant, is_per_token
+from ..runtime.manifest import FORMAT_VERSION, Component, Head, Manifest, TokenizerSettings, Variant, is_per_token
 from ..runtime.manifest import Source as Provenance
 from ..runtime.packing import Tokens
 from ..runtime.processor import available_threads
@@ -119,13 +119,16 @@ def export(
     )
     with step("Comparing with the source model"):
         files = {"encoder.onnx": graph, "encoder.weights": weights, "tokenizer.json": loaded.tokenizer_json.encode()}
+        if loaded.dense is not None:
+            files["head.weights"] = loaded.dense.encode()
         encoder = Encoder(
             Session(graph, {"encoder.weights": weights}, provider="cpu", threads=available_threads()),
             packed=traced.path == "packed",
-            per_token=is_per_token(loaded.task),
+            per_token=is_per_token(loaded.task, loaded.pooling),
             pooling=loaded.pooling,
             first_position=settings.first_position,
             padding_id=settings.padding_id,
+            head=loaded.dense,
         )
         figures = parity.compare(loaded, wanted, encoder.forward(_tokens(tokenizer, probe_texts)))
         parity.gate(figures, wanted, precision)
@@ -158,6 +161,7 @@ def export(
         golden="golden.json",
         source=provenance,
         files=[bundle.file_entry(name, data) for name, data in sorted(files.items())],
+        head=None if loaded.dense is None else Head(file="head.weights", inputs=loaded.dense.weights.shape[1]),
     )
     with step("Writing the bundle"):
         digest = bundle.write(target, manifest, files, force=force)

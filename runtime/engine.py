@@ -70,7 +70,7 @@ class Engine:
         self.encoder = Encoder(
             session,
             packed=variant.path == "packed",
-            per_token=is_per_token(manifest.task, manifest.head),
+            per_token=is_per_token(manifest.task, manifest.pooling),
             pooling=manifest.pooling,
             first_position=manifest.tokenizer.first_position,
             padding_id=manifest.tokenizer.padding_id,

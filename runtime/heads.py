@@ -68,7 +68,7 @@ def tagging(text: str, windows: Sequence[Window], logits: Sequence[Floats], labe
     scheme = _has_scheme(labels)
     entities: list[Entity] = []
     current: _Open | None = None
-    for word in _words(text, offsets, words):
+    for word in words_of(text, offsets, words):
         best = int(scores[word[0]].argmax())
         prefix, kind = _split(labels[best], scheme)
         start, end = int(offsets[word[0], 0]), int(offsets[word[-1], 1])
@@ -120,7 +120,7 @@ def _has_scheme(labels: Sequence[str]) -> bool:
     return all(x == "O" or (len(x) > 2 and x[1] in "-_" and x[0] in "BIESLU") for x in labels)
 
 
-def _words(text: str, offsets: NDArray[np.int64], words: NDArray[np.int64]) -> list[list[int]]:
+def words_of(text: str, offsets: NDArray[np.int64], words: NDArray[np.int64]) -> list[list[int]]:
     """Tokens grouped into words; a word takes the label of its first token, as taggers are trained.
 
     Pre-tokenizers of models without spaces between words (sentencepiece on Chinese) call a whole sentence a word, so a

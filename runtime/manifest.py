@@ -126,7 +126,7 @@ class Head(_Strict, frozen=True):
     Attributes:
         file: name of the file with its weights.
         inputs: dimensions of the vector.
-        examples: examples it was fitted on; of none of them anything is kept.
+        examples: examples it was fitted on, none of which is kept; None where it came with the source model.
         regularization: inverse strength, as scikit-learn's C; None where nothing was fitted.
         accuracy: share of right labels (multi-label: micro F1) in cross-validation; None where there was none.
         out_of_scope: None where the bundle gives no such score.
@@ -134,7 +134,7 @@ class Head(_Strict, frozen=True):
 
     file: str
     inputs: Positive
-    examples: Count
+    examples: Count | None = None
     regularization: float | None = None
     accuracy: float | None = None
     out_of_scope: OutOfScope | None = None
@@ -248,9 +248,9 @@ def _validate(manifest: Manifest) -> None:
         raise _contradiction("the task and the pooling do not fit together")
 
 
-def is_per_token(task: Task, head: Head | None = None) -> bool:
-    """Whether a task's graph has an output row per token rather than per text; under a head it always has."""
-    return task != "text-classification" or head is not None
+def is_per_token(task: Task, pooling: Pooling | None) -> bool:
+    """Whether a task's graph has an output row per token rather than per text."""
+    return pooling is not None or task != "text-classification"
 
 
 def is_plain(name: str) -> bool:
