@@ -9,6 +9,8 @@ from .. import CloisterError, __version__
 from .audit import audit
 from .check import check
 from .export import export
+from .fewshot import fewshot
+from .finetune import finetune
 from .inspect import inspect
 from .predict import predict
 from .redact import redact
@@ -39,7 +41,7 @@ def _root(
     """Private, fast inference for fine-tuned transformers."""
 
 
-for command in (export, inspect, check, predict, redact, serve):
+for command in (export, finetune, fewshot, inspect, check, predict, redact, serve):
     app.command()(command)
 app.add_typer(audit)
 

@@ -3,13 +3,12 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 
+from .progress import steps
 from .table import accuracy, show
 
 
@@ -35,6 +34,9 @@ def export(
         str | None,
         typer.Option(help="accuracy, macro-f1, micro-f1, entity-f1, spearman, exact-match or token-f1, by task."),
     ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Redact --eval and --calibration first: a preset or a TOML file.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
 ) -> None:
@@ -54,13 +56,22 @@ def export(
     budgets = (max_drop, max_flips, metric)
     if evaluation is None and any(b is not None for b in budgets):
         raise typer.BadParameter("--max-drop, --max-flips and --metric need --eval")
-    contract = None
+    if policy is not None and evaluation is None and calibration is None:
+        raise typer.BadParameter("--policy redacts --eval and --calibration: give one of them")
+    redactor = contract = None
+    if policy is not None:
+        from ..export.redaction import DataRedactor
+
+        redactor = DataRedactor(policy)
     if evaluation is not None:
         from ..export import Contract
         from ..export.labelled import read_labelled
 
-        contract = Contract(read_labelled(evaluation), *budgets)
+        examples = read_labelled(evaluation)
+        contract = Contract(examples if redactor is None else redactor.labelled(examples), *budgets)
     texts = None if calibration is None else read_texts(calibration)
+    if texts is not None and redactor is not None:
+        texts = [redactor.text(text) for text in texts]
     report = run(
         source,
         out,
@@ -69,7 +80,7 @@ def export(
         calibration=texts,
         contract=contract,
         force=force,
-        step=_progress(),
+        step=steps(),
     )
     if as_json:
         fields = dataclasses.asdict(report)
@@ -101,22 +112,3 @@ def _variant(made: dict[str, Any]) -> dict[str, str]:
     if made["accuracy"] is not None:
         rows[f"{name} accuracy"] = accuracy(made["accuracy"])
     return rows
-
-
-def _progress() -> Any:
-    """A bar with the step's name on a terminal, nothing in a pipe; it pulses where a step tells no share."""
-    if not sys.stderr.isatty():
-        return nullcontext
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-
-    @contextmanager
-    def step(name: str) -> Iterator[Callable[[float], None]]:
-        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task(name, total=None)
-            yield lambda share: bar.update(task, total=1.0, completed=share)
-
-    return step

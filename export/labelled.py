@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeGuard
 from .. import InvalidInput, StorageError
 
 Text = str | tuple[str, str]
+Rows = list[tuple[int, Mapping[str, Any]]]
 Kind = Literal["single_label", "multi_label", "regression", "tagging", "question_answering"]
 
 WHAT: dict[Kind, str] = {
@@ -32,6 +33,7 @@ _HINT = (
     '{"text": "…", "entities": [{"start": 0, "end": 4, "label": "…"}]}, or {"text": question, "text_pair": context, '
     '"answers": ["…"]}; CSV has a header text,label'
 )
+_DESCRIPTION = 'lines that describe a label are {"label": "…", "description": "…"}'
 
 
 @dataclass(frozen=True, slots=True, order=True, repr=False)
@@ -136,22 +138,38 @@ def read_labelled(path: Path) -> Labelled:
             not in its context, lines of different kinds, or nothing to tell apart (one class, no entity, equal scores).
         StorageError: the file cannot be read.
     """
+    kind, examples = _examples(path.name, _rows(path))
+    data = _deduplicated(path.name, kind, examples)
+    if kind == "tagging":
+        if not data.labels:
+            raise InvalidInput(f"{path.name} has no entity at all", hint="mark at least one span")
+    elif kind != "question_answering" and len({_target(example) for example in data.examples}) < 2:
+        what = "one score only" if kind == "regression" else "one class only"
+        raise InvalidInput(f"{path.name} has {what}", hint="there is nothing to tell apart: add examples of another")
+    return data
+
+
+def _rows(path: Path) -> Rows:
     content = _content(path)
     rows = _csv_rows(content, path.name) if path.suffix == ".csv" else _json_rows(content, path.name)
     if not rows:
         raise InvalidInput(f"{path.name} has no examples", hint=_HINT)
+    return rows
+
+
+def _examples(name: str, rows: Rows) -> tuple[Kind, list[Example]]:
     kinds: list[Kind] = []
     examples: list[Example] = []
     for line, fields in rows:
-        kind, example = _Line(path.name, line, fields).example()
+        kind, example = _Line(name, line, fields).example()
         if kinds and (kind != kinds[0] or isinstance(example.input, tuple) != isinstance(examples[0].input, tuple)):
             raise InvalidInput(
-                f"{path.name}, line {line}: not the same fields as on line {examples[0].line}",
+                f"{name}, line {line}: not the same fields as on line {examples[0].line}",
                 hint="all lines need one kind of label, and all or none a text_pair",
             )
         kinds.append(kind)
         examples.append(example)
-    return _checked(path.name, kinds[0], examples)
+    return kinds[0], examples
 
 
 def _content(path: Path) -> str:
@@ -163,8 +181,8 @@ def _content(path: Path) -> str:
         raise StorageError(f"cannot read {path.name}: {error.strerror}", hint="check the path") from error
 
 
-def _json_rows(content: str, name: str) -> list[tuple[int, Mapping[str, Any]]]:
-    rows: list[tuple[int, Mapping[str, Any]]] = []
+def _json_rows(content: str, name: str) -> Rows:
+    rows: Rows = []
     # Only line feeds end a line of JSON Lines: str.splitlines would also cut at U+2028, which JSON allows in a text.
     for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
@@ -179,9 +197,9 @@ def _json_rows(content: str, name: str) -> list[tuple[int, Mapping[str, Any]]]:
     return rows
 
 
-def _csv_rows(content: str, name: str) -> list[tuple[int, Mapping[str, Any]]]:
+def _csv_rows(content: str, name: str) -> Rows:
     reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
-    rows: list[tuple[int, Mapping[str, Any]]] = []
+    rows: Rows = []
     try:
         columns = set(reader.fieldnames or [])
         if "text" not in columns or len(columns & {"label", "score"}) != 1:
@@ -240,7 +258,7 @@ class _Line:
             )
         return value
 
-    def _name(self, value: object) -> str:
+    def named(self, value: object) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise self.wrong("a label is neither a text nor a whole number", 'a number to predict is called "score"')
         name = str(value).strip()
@@ -250,8 +268,8 @@ class _Line:
 
     def _label(self, value: object, given: Text) -> tuple[Kind, Example]:
         if not isinstance(value, list):
-            return "single_label", Example(self.line, given, labels=(self._name(value),))
-        names = tuple(self._name(item) for item in value)
+            return "single_label", Example(self.line, given, labels=(self.named(value),))
+        names = tuple(self.named(item) for item in value)
         if len(set(names)) != len(names):
             raise self.wrong("the same label twice", "name each label once")
         return "multi_label", Example(self.line, given, labels=names)
@@ -292,7 +310,7 @@ class _Line:
             end -= 1
         if start == end:
             raise self.wrong("an entity covers white space only", "start and end count Unicode code points")
-        return Entity(start, end, self._name(item.get("label")))
+        return Entity(start, end, self.named(item.get("label")))
 
     def _answers(self, value: object, given: Text) -> tuple[Kind, Example]:
         if isinstance(given, str):
@@ -346,46 +364,41 @@ def _target(example: Example) -> object:
     return frozenset(example.labels), example.score, example.entities, frozenset(example.answers)
 
 
-def _checked(name: str, kind: Kind, examples: Sequence[Example]) -> Labelled:
+def _deduplicated(name: str, kind: Kind, examples: Sequence[Example]) -> Labelled:
     kept: dict[tuple[Text, object], Example] = {}
     for example in examples:
         kept.setdefault((example.input, _target(example)), example)
     times = Counter(text for text, _ in kept)
-    data = Labelled(
-        name, kind, tuple(kept.values()), len(examples) - len(kept), sum(count > 1 for count in times.values())
-    )
-    if kind == "tagging":
-        if not data.labels:
-            raise InvalidInput(f"{name} has no entity at all", hint="mark at least one span")
-    elif kind != "question_answering" and len({_target(example) for example in data.examples}) < 2:
-        what = "one score only" if kind == "regression" else "one class only"
-        raise InvalidInput(f"{name} has {what}", hint="there is nothing to tell apart: add examples of another")
-    return data
+    repeated, contradictory = len(examples) - len(kept), sum(count > 1 for count in times.values())
+    return Labelled(name, kind, tuple(kept.values()), repeated, contradictory)
 
 
-def read_descriptions(path: Path) -> dict[str, str]:
-    """Descriptions of labels, for classes without examples: JSON Lines `{"label", "description"}`, CSV alike.
+def read_examples(path: Path) -> tuple[list[Example], Kind, dict[str, str]]:
+    """Examples of a few-shot file, and descriptions of labels: lines `{"label", "description"}` without a text.
+
+    Returns:
+        Examples (there may be none), their kind (`single_label` or `multi_label`), and descriptions by label.
 
     Raises:
-        InvalidInput: a malformed line, or a label twice.
+        InvalidInput: as `read_labelled`; a label described twice; fewer than two labels in all.
         StorageError: the file cannot be read.
     """
-    content = _content(path)
-    found: dict[str, str] = {}
-    for line, fields in _json_rows(content, path.name):
+    described: dict[str, str] = {}
+    rows = []
+    for line, fields in _rows(path):
+        if "description" not in fields or "text" in fields:
+            rows.append((line, fields))
+            continue
         row = _Line(path.name, line, fields)
-        hint = 'lines are {"label": "…", "description": "…"}'
-        label, description = fields.get("label"), fields.get("description")
-        if (
-            not isinstance(label, str)
-            or not isinstance(description, str)
-            or not label.strip()
-            or not description.strip()
-        ):
-            raise row.wrong("not a label with its description", hint)
-        if not _is_unicode(label + description) or label.strip() in found:
-            raise row.wrong("not valid Unicode, or a label that was described before", hint)
-        found[label.strip()] = description
-    if not found:
-        raise InvalidInput(f"{path.name} describes no label", hint='lines are {"label": "…", "description": "…"}')
-    return found
+        label, description = row.named(fields.get("label")), fields["description"]
+        if not isinstance(description, str) or not description.strip() or not _is_unicode(description):
+            raise row.wrong("description is not a text", _DESCRIPTION)
+        if label in described:
+            raise row.wrong("a label that was described before", _DESCRIPTION)
+        described[label] = description
+    kind, examples = _examples(path.name, rows) if rows else ("single_label", [])
+    data = _deduplicated(path.name, kind, examples)
+    data.require("single_label", "multi_label")
+    if len(described.keys() | set(data.labels)) < 2:
+        raise InvalidInput(f"{path.name} has one class only", hint="give examples or descriptions of another")
+    return list(data.examples), kind, described

@@ -82,7 +82,7 @@ def forward(source: Source, tokens: Tokens) -> Floats:
 def _outputs(source: Source, inputs: dict[str, torch.Tensor]) -> Floats:
     with torch.no_grad():
         outputs = source.model(**inputs)
-    if source.task == "text-classification":
+    if source.model_task == "text-classification":
         return cast(Floats, outputs.logits[0].numpy())
     if source.task == "token-classification":
         return cast(Floats, outputs.logits[0].numpy())
@@ -90,7 +90,7 @@ def _outputs(source: Source, inputs: dict[str, torch.Tensor]) -> Floats:
         return np.stack([outputs.start_logits[0].numpy(), outputs.end_logits[0].numpy()], axis=-1)
     hidden = outputs.last_hidden_state[0].numpy()
     pooled = {"mean": hidden.mean(0), "cls": hidden[0], "max": hidden.max(0)}[str(source.pooling)]
-    return cast(Floats, pooled)
+    return cast(Floats, pooled if source.dense is None else source.dense(pooled))
 
 
 def same_tokens(source: Source, texts: Sequence[Text], tokens: Sequence[Tokens]) -> None:

@@ -18,6 +18,7 @@ from ..runtime.manifest import (
     FORMAT_VERSION,
     Accuracy,
     Component,
+    Head,
     Manifest,
     Parity,
     Precision,
@@ -131,6 +132,8 @@ def export(
     with step("Comparing with the source model"):
         stored = store({draft.precision: draft.model for draft in made}, "encoder")
         files = {"tokenizer.json": loaded.tokenizer_json.encode()}
+        if loaded.dense is not None:
+            files["head.weights"] = loaded.dense.encode()
         variants: list[Variant] = []
         outputs: dict[str, list[Floats]] = {}
         golden_texts = _golden(loaded)
@@ -214,6 +217,7 @@ def provisional(source: Source, calibration: str) -> Manifest:
             calibration=cast(Any, calibration),
         ),
         files=[],
+        head=None if source.dense is None else Head(file="head.weights", inputs=source.dense.weights.shape[1]),
     )
 
 

@@ -80,7 +80,7 @@ class _Packed(nn.Module):
     def __init__(self, source: Source) -> None:
         super().__init__()
         self.model = source.model
-        self.task = source.task
+        self.task = source.model_task
 
     def forward(
         self, input_ids: Tensor, position_ids: Tensor, token_type_ids: Tensor | None, lengths: Tensor
@@ -226,11 +226,11 @@ def _finish_padded(model: ir.Model, source: Source) -> None:
     end = ir.node("Identity", [graph.outputs[0]])
     graph.insert_after(last, end)
     edit = Editor(graph, end)
-    if source.task == "question-answering":
+    if source.model_task == "question-answering":
         axis = edit.constant("answer.axis", np.array([-1], np.int64))
         columns = [edit.op("Unsqueeze", [outputs[n], axis], f"answer.{n}") for n in ("start_logits", "end_logits")]
         result = edit.op("Concat", columns, OUTPUT, {"axis": -1})
-    elif source.task == "feature-extraction":
+    elif source.model_task == "feature-extraction":
         result = edit.op("Identity", [outputs["last_hidden_state"]], OUTPUT)
     else:
         result = edit.op("Identity", [outputs["logits"]], OUTPUT)

@@ -154,10 +154,11 @@ class Drafts:
         return Encoder(
             Session(ready.graph, ready.files, provider="cpu", threads=available_threads()),
             packed=draft.path == "packed",
-            per_token=is_per_token(self._source.task),
+            per_token=is_per_token(self._source.task, self._source.pooling),
             pooling=self._source.pooling,
             first_position=self._source.first_position,
             padding_id=self._padding_id,
+            head=self._source.dense,
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .linear import LinearHead
 from .manifest import Pooling
 from .packing import Tokens, groups, pack, pad
 from .session import Session
@@ -24,6 +25,7 @@ class Encoder:
         pooling: how a text's rows become its vector, None where they stay.
         first_position: position id of a text's first token.
         padding_id: token id of cells past a text's end.
+        head: what reads the pooled vector, None where it is the result.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Encoder:
         pooling: Pooling | None,
         first_position: int,
         padding_id: int,
+        head: LinearHead | None = None,
     ) -> None:
         self.session = session
         self._packed = packed
@@ -43,6 +46,7 @@ class Encoder:
         self._first_position = first_position
         self._padding_id = padding_id
         self._offsets = "token_offset" in session.inputs
+        self._head = head
 
     def groups(self, tokens: Sequence[Tokens]) -> Iterator[NDArray[np.intp]]:
         """Indices of the texts that run together, group by group.
@@ -61,7 +65,7 @@ class Encoder:
     def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
         """Raw outputs for each text, in order.
 
-        Shape: per text `[D]`; with `per_token` and no pooling `[n, D]`, n its tokens.
+        Shape: per text `[D]`; with `per_token` and no pooling `[n, D]`, n its tokens; with a head what it gives.
         """
         results: list[Floats] = [np.empty(0, np.float32)] * len(tokens)
         for group in self.groups(tokens):
@@ -73,7 +77,8 @@ class Encoder:
                 parts = list(output)
             for index, part, member in zip(group.tolist(), parts, members, strict=True):
                 rows = part[: len(member)] if self._per_token else part
-                results[index] = rows if self._pooling is None else pooled(rows, self._pooling)
+                result = rows if self._pooling is None else pooled(rows, self._pooling)
+                results[index] = result if self._head is None else self._head(result)
         return results
 
 

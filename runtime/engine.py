@@ -13,6 +13,7 @@ from .. import BundleError, InvalidInput, ProviderError
 from .bundle import Bundle, read
 from .encoder import Encoder
 from .golden import Check, replay
+from .linear import LinearHead
 from .manifest import Manifest, Variant, is_per_token
 from .online import LazyOnline, Pending
 from .packing import Tokens
@@ -73,19 +74,26 @@ class Engine:
         )
         self.nodes: tuple[Node, ...] = session.nodes
         width = session.width()
-        if manifest.labels and width is not None and width != len(manifest.labels):
+        if manifest.head is None and manifest.labels and width is not None and width != len(manifest.labels):
             raise BundleError(
                 f"the manifest names {len(manifest.labels)} labels, the graph has {width} outputs",
                 hint="export the model again",
                 code="labels_mismatch",
             )
+        if manifest.head is not None and width is not None and width != manifest.head.inputs:
+            raise BundleError(
+                f"the head reads {manifest.head.inputs} values, the graph gives {width}",
+                hint="make the bundle again",
+                code="labels_mismatch",
+            )
         self.encoder = Encoder(
             session,
             packed=variant.path == "packed",
-            per_token=is_per_token(manifest.task),
+            per_token=is_per_token(manifest.task, manifest.pooling),
             pooling=manifest.pooling,
             first_position=manifest.tokenizer.first_position,
             padding_id=manifest.tokenizer.padding_id,
+            head=_head(bundle),
         )
         self._online = LazyOnline()
 
@@ -104,8 +112,8 @@ class Engine:
 
     @property
     def width(self) -> int | None:
-        """Size of the graph's output per row: labels or dimensions; None where the graph leaves it open."""
-        return self.encoder.session.width()
+        """Size of a result's row: labels or dimensions; None where the graph leaves it open."""
+        return len(self.labels) if self.manifest.head is not None else self.encoder.session.width()
 
     def predict(self, texts: Sequence[str | tuple[str, str]], *, truncate: bool = False) -> list[Prediction]:
         """Answer texts, in order.
@@ -167,11 +175,13 @@ class Engine:
         return prepare(self.manifest, self.tokenizer, texts, truncate=truncate)
 
     def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
-        """Raw outputs of the graph for each text, in order: what golden data and benchmarks compare.
+        """Raw outputs for each text, in order: what golden data and benchmarks compare.
 
-        Embeddings are pooled and not yet normalized.
+        Embeddings are pooled and not yet normalized. Under a head with an out-of-scope score the largest cosine with a
+        class follows the logits.
 
-        Shape: per text `[dimensions]` or `[labels]`; for tagging `[n, labels]`, for question answering `[n, 2]`.
+        Shape: per text `[dimensions]`, `[labels]` or `[labels + 1]`; for tagging `[n, labels]`, for question answering
+        `[n, 2]`.
         """
         return self.encoder.forward(tokens)
 
@@ -211,6 +221,14 @@ def check_golden(path: str | os.PathLike[str], options: Options) -> tuple[Check,
     if check is None:
         raise ValueError("a checked load without a check")
     return check, engine
+
+
+def _head(bundle: Bundle) -> LinearHead | None:
+    manifest = bundle.manifest
+    if manifest.head is None:
+        return None
+    data = bundle.files[manifest.head.file]
+    return LinearHead.decode(data, len(manifest.labels), manifest.head, normalized=manifest.normalized)
 
 
 def _load(
@@ -267,7 +285,8 @@ _FLOAT = ("fp32", "fp16")
 
 
 def _needed(manifest: Manifest, variant: Variant) -> set[str]:
-    return {manifest.tokenizer.file, manifest.golden, variant.graph, *variant.external}
+    head = set() if manifest.head is None else {manifest.head.file}
+    return {manifest.tokenizer.file, manifest.golden, variant.graph, *variant.external} | head
 
 
 def _replay(bundle: Bundle, engine: Engine) -> Check:

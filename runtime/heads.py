@@ -39,7 +39,9 @@ def embedding(vector: Floats, truncated: bool, *, normalized: bool) -> Embedding
     return Embedding(unit_length(vector) if normalized else vector, truncated)
 
 
-def classification(logits: Floats, labels: Sequence[str], problem: Problem, *, truncated: bool) -> Classification:
+def classification(
+    logits: Floats, labels: Sequence[str], problem: Problem, *, truncated: bool, out_of_scope: float | None = None
+) -> Classification:
     """Shape: logits `[labels]`."""
     if problem == "single_label":
         scores = softmax(logits)
@@ -52,7 +54,7 @@ def classification(logits: Floats, labels: Sequence[str], problem: Problem, *, t
     if problem == "multi_label":
         chosen = tuple(label for label, s in zip(labels, scores, strict=True) if s >= _MULTI_LABEL_THRESHOLD)
     by_label = dict(zip(labels, map(float, scores), strict=True))
-    return Classification(labels[best], float(scores[best]), by_label, labels=chosen, truncated=truncated)
+    return Classification(labels[best], float(scores[best]), by_label, chosen, out_of_scope, truncated)
 
 
 def tagging(text: str, windows: Sequence[Window], logits: Sequence[Floats], labels: Sequence[str]) -> Tagging:
@@ -66,7 +68,7 @@ def tagging(text: str, windows: Sequence[Window], logits: Sequence[Floats], labe
     scheme = _has_scheme(labels)
     entities: list[Entity] = []
     current: _Open | None = None
-    for word in _words(text, offsets, words):
+    for word in words_of(text, offsets, words):
         best = int(scores[word[0]].argmax())
         prefix, kind = _split(labels[best], scheme)
         start, end = int(offsets[word[0], 0]), int(offsets[word[-1], 1])
@@ -118,7 +120,7 @@ def _has_scheme(labels: Sequence[str]) -> bool:
     return all(x == "O" or (len(x) > 2 and x[1] in "-_" and x[0] in "BIESLU") for x in labels)
 
 
-def _words(text: str, offsets: NDArray[np.int64], words: NDArray[np.int64]) -> list[list[int]]:
+def words_of(text: str, offsets: NDArray[np.int64], words: NDArray[np.int64]) -> list[list[int]]:
     """Tokens grouped into words; a word takes the label of its first token, as taggers are trained.
 
     Pre-tokenizers of models without spaces between words (sentencepiece on Chinese) call a whole sentence a word, so a

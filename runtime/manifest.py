@@ -150,6 +150,42 @@ class Component(_Strict, frozen=True):
     variants: Annotated[list[Variant], msgspec.Meta(min_length=1)]
 
 
+class OutOfScope(_Strict, frozen=True):
+    """How a head's output becomes an out-of-scope score, from held-out examples. FORMAT.md has the formula.
+
+    Attributes:
+        energy: spread of the logits' log-sum-exp.
+        cosine: spread of the cosine with the nearest class.
+        threshold: familiarity that one in twenty held-out examples stays below; its score is 0.5.
+        spread: familiarity that takes the score from 0.5 to 0.27.
+    """
+
+    energy: Annotated[float, msgspec.Meta(gt=0)]
+    cosine: Annotated[float, msgspec.Meta(gt=0)]
+    threshold: float
+    spread: Annotated[float, msgspec.Meta(gt=0)]
+
+
+class Head(_Strict, frozen=True):
+    """A linear head in float over the pooled vector.
+
+    Attributes:
+        file: name of the file with its weights.
+        inputs: dimensions of the vector.
+        examples: examples it was fitted on, none of which is kept; None where it came with the source model.
+        regularization: inverse strength, as scikit-learn's C; None where nothing was fitted.
+        accuracy: share of right labels (multi-label: micro F1) in cross-validation; None where there was none.
+        out_of_scope: None where the bundle gives no such score.
+    """
+
+    file: str
+    inputs: Positive
+    examples: Count | None = None
+    regularization: float | None = None
+    accuracy: float | None = None
+    out_of_scope: OutOfScope | None = None
+
+
 class Source(_Strict, frozen=True):
     """Where the bundle came from. Versions are those of the exporting environment."""
 
@@ -180,6 +216,7 @@ class Manifest(_Strict, frozen=True):
     source: Source
     files: Annotated[list[File], msgspec.Meta(min_length=1)]
     reports: list[str] = []
+    head: Head | None = None
 
     @property
     def encoder(self) -> Component:
@@ -237,6 +274,7 @@ def _validate(manifest: Manifest) -> None:
         raise _contradiction("a file name occurs twice in the manifest")
     used = {manifest.tokenizer.file, manifest.golden, *(v.graph for v in variants)}
     used |= {name for v in variants for name in v.external} | set(manifest.reports)
+    used |= {manifest.head.file} if manifest.head else set()
     if used != set(names):
         raise _contradiction("the manifest's files and the files its parts use are not the same")
     if len({v.name for v in variants}) != len(variants):
@@ -250,13 +288,16 @@ def _validate(manifest: Manifest) -> None:
         raise _contradiction("the task and the labels do not fit together")
     if (manifest.task == "text-classification") != (manifest.problem is not None):
         raise _contradiction("the task and the kind of problem do not fit together")
-    if (manifest.task == "feature-extraction") != (manifest.pooling is not None):
+    if manifest.head is not None and (manifest.task != "text-classification" or manifest.problem == "regression"):
+        raise _contradiction("the task and the head do not fit together")
+    pools = manifest.task == "feature-extraction" or manifest.head is not None
+    if pools != (manifest.pooling is not None):
         raise _contradiction("the task and the pooling do not fit together")
 
 
-def is_per_token(task: Task) -> bool:
+def is_per_token(task: Task, pooling: Pooling | None) -> bool:
     """Whether a task's graph has an output row per token rather than per text."""
-    return task != "text-classification"
+    return pooling is not None or task != "text-classification"
 
 
 def is_plain(name: str) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cloister import CloisterError, InvalidInput, StorageError
 from cloister.export.data import read_texts
-from cloister.export.labelled import Entity, read_descriptions, read_labelled
+from cloister.export.labelled import Entity, read_examples, read_labelled
 from cloister.export.labels import align, entity_labels
 
 SECRET = "hunter2"
@@ -199,11 +199,34 @@ def test_entity_labels_of_a_tagger(tmp_path: Path) -> None:
     assert align(data, entity_labels(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])) == {"per": 1}
 
 
-def test_descriptions(tmp_path: Path) -> None:
-    path = write(tmp_path, {"label": "refund", "description": "wants money back"})
-    assert read_descriptions(path) == {"refund": "wants money back"}
-    row = {"label": "a", "description": SECRET}
-    for rows in ([row, row], [{"label": SECRET}], ["{"], [""], [{"label": "a", "description": 5}]):
-        with pytest.raises(InvalidInput) as caught:
-            read_descriptions(write(tmp_path, *rows))
-        assert SECRET not in str(caught.value)
+DESCRIBED = {"label": "refund", "description": "wants money back"}
+
+
+def test_examples_and_descriptions_in_one_file(tmp_path: Path) -> None:
+    examples, kind, described = read_examples(write(tmp_path, OK, DESCRIBED, {"text": "b", "label": "refund"}))
+    assert ([e.labels for e in examples], kind, described) == (
+        [("x",), ("refund",)],
+        "single_label",
+        {"refund": "wants money back"},
+    )
+    assert read_examples(write(tmp_path, DESCRIBED, {**DESCRIBED, "label": "other"}))[0] == []
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        (DESCRIBED,),
+        (DESCRIBED, DESCRIBED),
+        (DESCRIBED, {"description": SECRET}),
+        (DESCRIBED, {"label": SECRET, "description": ""}),
+        (DESCRIBED, {"label": "a", "description": 5}),
+        (DESCRIBED, {"label": "a"}),
+        (OK, {**OK, "text": SECRET}),
+        ({"text": SECRET, "score": 1}, {"text": "b", "score": 2}),
+        ("",),
+    ],
+)
+def test_bad_few_shot_files_are_refused(tmp_path: Path, rows: tuple[object, ...]) -> None:
+    with pytest.raises(InvalidInput, match=r"data\.jsonl") as caught:
+        read_examples(write(tmp_path, *rows))
+    assert SECRET not in str(caught.value)
