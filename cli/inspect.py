@@ -44,6 +44,8 @@ def inspect(
         )
         if figures.label_agreement is not None:
             rows["  labels"] = f"{figures.label_agreement:.1%} equal to the source model's"
+    if manifest.head is not None:
+        rows["head"] = _head(manifest.head)
     rows["accuracy"] = "not measured on data of yours"
     rows["size"] = f"{found.size / 1e6:.1f} MB in {len(manifest.files) + 1} files"
     rows["digest"] = found.digest
@@ -54,6 +56,16 @@ def inspect(
     from .table import show
 
     show(rows)
+
+
+def _head(head: Any) -> str:
+    parts = [f"linear, float, over {head.inputs} values"]
+    if head.examples is not None:
+        parts.append(f"fitted on {head.examples} examples")
+    if head.accuracy is not None:
+        parts.append(f"{head.accuracy:.1%} in cross-validation")
+    parts.append("scores what is out of scope" if head.out_of_scope else "no out-of-scope score")
+    return ", ".join(parts)
 
 
 def _shortened(labels: list[str], most: int = 12) -> str:
