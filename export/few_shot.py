@@ -90,7 +90,7 @@ def fewshot(
         examples, kind, described = read_examples(Path(data))
         redactor = None if policy is None else DataRedactor(policy)
         if redactor is not None:
-            examples = [redactor.example(example) for example in examples]
+            examples = redactor.examples(examples)
             described = {label: redactor.text(text) for label, text in described.items()}
     with step("Reading the bundle"):
         base = bundles.read(bundle)

@@ -54,10 +54,16 @@ class DataRedactor:
 
     def labelled(self, data: Labelled) -> Labelled:
         """Labelled data, with its entities and answers mapped to the redacted texts."""
-        kept = [self.example(example) for example in data.examples]
-        whole = [e for e in kept if not _is_blank(e.input) and (e.answers or data.kind != "question_answering")]
-        self._dropped += len(kept) - len(whole)
-        return data.subset(whole)
+        return data.subset(self.examples(data.examples))
+
+    def examples(self, examples: Sequence[Example]) -> list[Example]:
+        """Examples, without those of which nothing is left."""
+        pairs = [(example, self.example(example)) for example in examples]
+        kept = [
+            after for before, after in pairs if not _is_blank(after.input) and (after.answers or not before.answers)
+        ]
+        self._dropped += len(pairs) - len(kept)
+        return kept
 
     def example(self, example: Example) -> Example:
         """One example. An entity that touches a replaced value covers its whole replacement."""

@@ -32,8 +32,6 @@ def hold_out(data: Labelled, share: float, seed: int) -> tuple[Labelled, Labelle
         # The i-th of n texts of a label is due at (i + ½) / n: taking the queue from its start takes from every label
         # in proportion. The last text of a label is never due.
         queue.extend(((i + 0.5) / len(texts), texts[j]) for i, j in enumerate(order[: len(texts) - 1]))
-        if len(strata) == 1:
-            queue.append((1.0, texts[order[-1]]))
     queue.sort(key=lambda item: item[0])
     held: set[Text] = set()
     count = 0

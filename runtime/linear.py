@@ -78,7 +78,8 @@ def out_of_scope(output: Floats, settings: OutOfScope) -> float:
     The free energy of the logits (Liu et al., 2020, arXiv:2010.03759) and the cosine with the nearest class, each in
     units of its spread over held-out examples, then a logistic curve through 0.5 at the threshold.
     """
-    return 1.0 / (1.0 + float(np.exp((familiarity(output, settings) - settings.threshold) / settings.spread)))
+    distance = (settings.threshold - familiarity(output, settings)) / settings.spread
+    return 0.5 + 0.5 * float(np.tanh(distance / 2))  # the logistic function, without an overflow
 
 
 def familiarity(output: Floats, settings: OutOfScope) -> float:

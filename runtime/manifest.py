@@ -288,8 +288,10 @@ def _validate(manifest: Manifest) -> None:
         raise _contradiction("the task and the labels do not fit together")
     if (manifest.task == "text-classification") != (manifest.problem is not None):
         raise _contradiction("the task and the kind of problem do not fit together")
-    if manifest.head is not None and (manifest.task != "text-classification" or manifest.problem == "regression"):
+    if manifest.head is not None and manifest.task != "text-classification":
         raise _contradiction("the task and the head do not fit together")
+    if manifest.head is not None and manifest.head.out_of_scope is not None and manifest.problem != "single_label":
+        raise _contradiction("the kind of problem and the out-of-scope score do not fit together")
     pools = manifest.task == "feature-extraction" or manifest.head is not None
     if pools != (manifest.pooling is not None):
         raise _contradiction("the task and the pooling do not fit together")

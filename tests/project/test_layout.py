@@ -16,11 +16,15 @@ LAYERS = ["privacy", "runtime", "export", "cli"]  # from the bottom up
 GIANTS = {
     "onnxruntime": {"runtime/session.py"},
     "tokenizers": {"runtime/tokens.py"},
-    "torch": {"export/attention.py", "export/parity.py", "export/source.py", "export/trace.py"},
-    "transformers": {"export/attention.py", "export/source.py", "export/trace.py"},
+    "torch": {f"export/{n}.py" for n in ("attention", "parity", "source", "trace", "training")},
+    "transformers": {f"export/{n}.py" for n in ("attention", "source", "trace", "training")},
+    "sklearn": {"export/logistic.py"},
     "optimum": {"export/source.py"},
     "hyperscan": {"privacy/engines.py", "privacy/prefilter.py"},
-    "typer": {f"cli/{n}.py" for n in ("__init__", "check", "export", "inspect", "predict", "redact", "serve")},
+    "typer": {
+        f"cli/{n}.py"
+        for n in ("__init__", "check", "export", "fewshot", "finetune", "inspect", "predict", "redact", "serve")
+    },
     "uvicorn": {"runtime/http/server.py"},
     "starlette": {"runtime/http/application.py"},
     "prometheus_client": {"runtime/http/telemetry.py"},
