@@ -55,20 +55,16 @@ def inspect(
             rows["  parity"] += ", on a CPU twin: checked again when it first loads"
         if figures.label_agreement is not None:
             rows["  labels"] = f"{figures.label_agreement:.1%} equal to the source model's"
-<<<<<<< HEAD
         if variant.accuracy is not None:
             rows["  accuracy"] = accuracy(msgspec.to_builtins(variant.accuracy))
         rows = {name.replace("  ", f"{variant.name} ", 1): value for name, value in rows.items()}
+    if manifest.head is not None:
+        rows["head"] = _head(manifest.head)
     if not any(v.accuracy for v in manifest.encoder.variants):
         rows["accuracy"] = "not measured on data of yours"
     if manifest.reports:
         rows["reports"] = ", ".join(manifest.reports)
     rows["here"] = _here(manifest)
-=======
-    if manifest.head is not None:
-        rows["head"] = _head(manifest.head)
-    rows["accuracy"] = "not measured on data of yours"
->>>>>>> data
     rows["size"] = f"{found.size / 1e6:.1f} MB in {len(manifest.files) + 1} files"
     rows["digest"] = found.digest
     origin = manifest.source
@@ -78,7 +74,6 @@ def inspect(
     show(rows)
 
 
-<<<<<<< HEAD
 def _here(manifest: Any) -> str:
     """Which variant this machine would run, and why."""
     from ..runtime.selection import select, this_machine
@@ -88,7 +83,8 @@ def _here(manifest: Any) -> str:
     except CloisterError as error:
         return f"does not run on this machine: {error.message}"
     return f"{first.variant.name} on {first.provider}: {first.reason}"
-=======
+
+
 def _head(head: Any) -> str:
     parts = [f"linear, float, over {head.inputs} values"]
     if head.examples is not None:
@@ -97,7 +93,6 @@ def _head(head: Any) -> str:
         parts.append(f"{head.accuracy:.1%} in cross-validation")
     parts.append("scores what is out of scope" if head.out_of_scope else "no out-of-scope score")
     return ", ".join(parts)
->>>>>>> data
 
 
 def _shortened(labels: list[str], most: int = 12) -> str:

@@ -124,8 +124,8 @@ class _Check:
         last = max((h for h in (head, *(h for h, _ in frames)) if h is not None), key=lambda h: h.size, default=None)
         if last is not None:
             verdict.entries, verdict.root = last.size, last.root
-        for anchor in anchors:
-            self._anchor(anchor, last)
+            for anchor in anchors:
+                self._anchor(anchor, last)
         if not kept:
             self._warn("unanchored", UNANCHORED)
         if verdict.pruned > self._minimum:
@@ -140,7 +140,9 @@ class _Check:
         """The checkpoint in the folder, and those of the journal that go beyond it."""
         head = self._signed(self._files.checkpoint(), "the checkpoint")
         frames: list[tuple[Head, Frame]] = []
-        size = head.size if head is not None else 0
+        if head is None:
+            return None, []  # what the journal continues is not known
+        size = head.size
         for frame in self._files.frames(self._blame, self._warn):
             one = self._signed(frame.note, f"the journal's checkpoint of record {size}")
             if one is None or one.size <= size:
@@ -173,8 +175,8 @@ class _Check:
                 continue
             yield anchor
 
-    def _anchor(self, anchor: Head, last: Head | None) -> None:
-        size = 0 if last is None else last.size
+    def _anchor(self, anchor: Head, last: Head) -> None:
+        size = last.size
         if anchor.size > size:
             self._blame(
                 "cut", f"the kept checkpoint covers {anchor.size} records, the log has {size}: its end is missing", size

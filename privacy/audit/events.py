@@ -25,7 +25,6 @@ _DETECTION_FINDING = 2004
 _DELETE, _OTHER = 4, 99
 _START, _STOP = 3, 4
 _CREATE = 1
-_SUCCESS, _FAILURE = 1, 2
 _INFORMATIONAL, _LOW, _MEDIUM, _HIGH = 1, 2, 3, 4
 
 
@@ -153,7 +152,6 @@ class _ApiActivity(msgspec.Struct, omit_defaults=True):
     activity_name: str
     type_uid: int
     severity_id: int
-    status_id: int
     duration: int
     actor: dict[str, dict[str, str]]
     src_endpoint: dict[str, str]
@@ -227,7 +225,6 @@ def _request(event: Request, index: int, milliseconds: int, digests: Digests) ->
         activity_name="Infer",
         type_uid=_API_ACTIVITY * 100 + _OTHER,
         severity_id=_INFORMATIONAL,
-        status_id=_SUCCESS if event.status < 400 else _FAILURE,
         duration=round(event.seconds * 1000),
         actor={"user": {"uid": client}},
         src_endpoint={"uid": client},

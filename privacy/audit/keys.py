@@ -9,6 +9,7 @@ that record's digests and no others. When a period's key is deleted, all its dig
 
 import hmac
 import os
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
@@ -17,6 +18,8 @@ from . import paths
 from .storage import Storage
 
 KEY_BYTES = 32
+_DAY = 86_400_000
+_CLIENTS = 4096
 _RECORD = b"cloister audit record"
 _CLIENT = b"cloister audit client"
 
@@ -52,15 +55,21 @@ class Digests:
         self.period = period
         self._extracted = hmac.digest(bytes(32), key, "sha256")
         self._client_key = derive(key, _CLIENT)
+        self._clients: dict[str, str] = {}  # the hashes of those who asked last
 
     def of_record(self, index: int, *contents: bytes) -> list[str]:
-        """Hexadecimal HMAC-SHA256 of contents under the record's key."""
+        """HMAC-SHA256 of contents under the record's key, in base64."""
         key = hmac.digest(self._extracted, _RECORD + index.to_bytes(8) + b"\x01", "sha256")
-        return [hmac.digest(key, content, "sha256").hex() for content in contents]
+        return [b64encode(hmac.digest(key, content, "sha256")).decode() for content in contents]
 
     def of_client(self, name: str) -> str:
         """What stands for a client within the period: equal for equal names, meaningless without the key."""
-        return hmac.digest(self._client_key, name.encode(), "sha256").hex()[:16]
+        found = self._clients.get(name)
+        if found is None:
+            if len(self._clients) >= _CLIENTS:
+                self._clients.clear()
+            found = self._clients[name] = hmac.digest(self._client_key, name.encode(), "sha256").hex()[:16]
+        return found
 
 
 class PeriodKeys:
@@ -75,6 +84,7 @@ class PeriodKeys:
         self._storage = storage
         self._fresh = fresh
         self._current: Digests | None = None
+        self._day = -1
 
     def digests(self, milliseconds: int) -> Digests:
         """Digests of the period of a time; its key is made, durably, when it is the first use.
@@ -83,9 +93,11 @@ class PeriodKeys:
             OSError: the key cannot be written or read.
             AuditLogError: the key file is damaged.
         """
-        period = period_of(milliseconds)
-        if self._current is None or self._current.period != period:
+        day = milliseconds // _DAY
+        if self._current is None or self._day != day:
+            period = period_of(milliseconds)
             self._current = Digests(period, self.read(period) or self._make(period))
+            self._day = day
         return self._current
 
     def read(self, period: str) -> bytes | None:

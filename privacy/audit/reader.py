@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -144,7 +145,7 @@ class LogReader:
         return [data[i : i + 32] for i in range(0, width * 32, 32)]
 
 
-def parsed(reader: LogReader, start: int = 0) -> Iterator[tuple[int, dict[str, object]]]:
+def parsed(reader: LogReader, start: int = 0) -> Iterator[tuple[int, dict[str, Any]]]:
     """Index and JSON of every record from `start`. Raises AuditLogError."""
     for index, entry in reader.entries(start):
         try:

@@ -33,7 +33,8 @@ for worker in range(4):
 
 
 def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
-    rng, log, acknowledged = random.Random(11), tmp_path / "log", {}
+    rng, log = random.Random(11), tmp_path / "log"
+    acknowledged: dict[int, str] = {}
     for _ in range(RUNS):
         process = subprocess.Popen([sys.executable, "-c", WRITER, str(log)], stdout=subprocess.PIPE)
         assert process.stdout is not None
@@ -44,9 +45,9 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
             acknowledged[int(index)] = uid
         threading.Event().wait(rng.random() * 0.02)
         process.kill()
-        for line in process.stdout.read().decode().splitlines(keepends=True):
-            if line.endswith("\n"):
-                index, uid = line.split()
+        for rest in process.stdout.read().decode().splitlines(keepends=True):
+            if rest.endswith("\n"):
+                index, uid = rest.split()
                 acknowledged[int(index)] = uid
         process.stdout.close()
         process.wait()
@@ -55,8 +56,6 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
         assert verdict.entries > max(acknowledged)
     AuditLog(log).close()
     found = {
-        index: event["api"]["request"]["uid"]  # type: ignore[index]
-        for index, event in parsed(LogReader(log))
-        if event["class_uid"] == 6003
+        index: event["api"]["request"]["uid"] for index, event in parsed(LogReader(log)) if event["class_uid"] == 6003
     }
     assert {index: found.get(index) for index in acknowledged} == acknowledged
