@@ -47,8 +47,5 @@ clean: ## removes what the targets above made
 
 include redaction.mk
 include serve.mk
-<<<<<<< HEAD
 include contract.mk
-=======
 include audit.mk
->>>>>>> main
