@@ -15,6 +15,7 @@ from .attention import DOMAIN
 from .graph import MICROSOFT, Editor, clean, constant, nodes_of, replace
 from .lower import linear, lower_for_cpu
 
+_PLACEHOLDERS = {"PackedAttention", "PackedFirst"}
 _ATTRIBUTES = {"num_heads", "scale"}
 
 
@@ -26,7 +27,8 @@ def lower_for_cuda(model: ir.Model) -> int:
     """
     graph = model.graph
     attentions = list(nodes_of(graph, DOMAIN, "PackedAttention"))
-    if any(set(node.attributes) - _ATTRIBUTES for node in attentions):
+    placeholders = {node.op_type for node in graph if node.domain == DOMAIN}
+    if not placeholders <= _PLACEHOLDERS or not all(map(_is_plain, attentions)):
         return lower_for_cpu(model)
     offset = _input(graph, "token_offset", ["B", "S"])
     starts = _input(graph, "cumulative_sequence_length", ["B+1"])
@@ -39,6 +41,13 @@ def lower_for_cuda(model: ir.Model) -> int:
         replace(node, edit.op("Gather", [node.inputs[0], rows], "first.hidden", {"axis": 0}))
     clean(model)
     return len(attentions)
+
+
+def _is_plain(node: ir.Node) -> bool:
+    """Whether a layer is attention among all tokens of a text, with keys and values as wide as queries."""
+    asked = {name for name, attribute in node.attributes.items() if name not in _ATTRIBUTES and attribute.as_int() != 0}
+    widths = {x.shape[-1] for x in node.inputs if x is not None and x.shape is not None}
+    return not asked and len(widths) == 1
 
 
 def _input(graph: ir.Graph, name: str, shape: list[str]) -> ir.Value:
