@@ -49,3 +49,4 @@ include redaction.mk
 include serve.mk
 include contract.mk
 include audit.mk
+include families.mk

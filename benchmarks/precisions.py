@@ -9,6 +9,7 @@ from benchmarks import workbench as wb
 from benchmarks.fidelity import source_vectors, vectors
 from cloister.export import export, nbits, pipeline, quantize
 from cloister.export import variants as making
+from cloister.export.head import HeadOptions, settle
 from cloister.export.source import read as read_model
 from cloister.runtime import load
 from cloister.runtime.bundle import read
@@ -86,7 +87,7 @@ def _bytes(tensor: Any) -> int:
 
 def _drafts(texts: list[str]) -> tuple[making.Drafts, Any]:
     source = read_model(str(wb.model_folder()))
-    settings = pipeline.provisional(source, "built-in")
+    settings = pipeline.provisional(source, settle(HeadOptions(), source), "built-in")
     tokenizer = TextTokenizer(source.tokenizer_json.encode(), settings.tokenizer)
     calibration = tokenizer.encode(list(pipeline.CALIBRATION), truncate=True)[0]
     return making.Drafts(source, calibration, settings.tokenizer.padding_id), tokenizer.encode(texts, truncate=True)[0]

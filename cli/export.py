@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from .. import InvalidInput
 from .progress import steps
 from .table import accuracy, show
 
@@ -17,7 +18,10 @@ def export(
     out: Annotated[Path, typer.Argument(help="Bundle folder to write.")],
     task: Annotated[
         str | None,
-        typer.Option(help="text-classification, token-classification, feature-extraction or question-answering."),
+        typer.Option(
+            help="text-classification, token-classification, question-answering, feature-extraction, fill-mask, "
+            "zero-shot-classification, sentence-similarity or text-ranking; told from the model unless given."
+        ),
     ] = None,
     precision: Annotated[
         str, typer.Option(help="int8, int4, fp16 (for CUDA) or fp32; several with commas, the preferred one first.")
@@ -37,6 +41,12 @@ def export(
     policy: Annotated[
         str | None, typer.Option(help="Redact --eval and --calibration first: a preset or a TOML file.")
     ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(help="Multi-label: least probability of every label (0.4) or of one (name=0.4; repeatable)."),
+    ] = None,
+    template: Annotated[str | None, typer.Option(help="Zero-shot: the hypothesis, with {} for the label.")] = None,
+    multi_label: Annotated[bool, typer.Option("--multi-label", help="Zero-shot: several labels may fit.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
 ) -> None:
@@ -46,6 +56,7 @@ def export(
 
     Example: cloister export distilbert-base-uncased-finetuned-sst-2-english sentiment
     """
+    from ..export import HeadOptions
     from ..export import export as run
     from ..export.data import read_texts
     from ..runtime.manifest import Precision
@@ -79,6 +90,7 @@ def export(
         precision=named,
         calibration=texts,
         contract=contract,
+        head=HeadOptions(threshold=_thresholds(threshold), template=template, multi_label=multi_label),
         force=force,
         step=steps(),
     )
@@ -112,3 +124,17 @@ def _variant(made: dict[str, Any]) -> dict[str, str]:
     if made["accuracy"] is not None:
         rows[f"{name} accuracy"] = accuracy(made["accuracy"])
     return rows
+
+
+def _thresholds(given: list[str] | None) -> float | dict[str, float] | None:
+    """One number for every label, or numbers by label. The last `=` separates: a label may hold one itself."""
+    if not given:
+        return None
+    try:
+        if len(given) == 1 and "=" not in given[0]:
+            return float(given[0])
+        return {label: float(value) for label, _, value in (item.rpartition("=") for item in given)}
+    except ValueError:
+        raise InvalidInput(
+            "--threshold is neither a number nor label=number", hint="for example 0.4, or spam=0.4"
+        ) from None

@@ -36,6 +36,15 @@ def inspect(
         rows["labels"] = _shortened(manifest.labels)
     if manifest.pooling:
         rows["pooling"] = manifest.pooling + (", normalized" if manifest.normalized else "")
+    if manifest.thresholds:
+        rows["thresholds"] = _shortened(
+            [f"{n} {t:g}" for n, t in zip(manifest.labels, manifest.thresholds, strict=True)]
+        )
+    if manifest.zero_shot:
+        several = "several labels may fit" if manifest.problem == "multi_label" else "one label fits"
+        rows["hypothesis"] = f"{manifest.zero_shot.template} ({several})"
+    if manifest.task in ("text-ranking", "sentence-similarity"):
+        rows["score"] = "cosine" if manifest.pooling else {"none": "as it comes"}.get(manifest.activation, "sigmoid")
     rows["window"] = f"{manifest.tokenizer.window} tokens"
     for variant in manifest.encoder.variants:
         figures = variant.parity

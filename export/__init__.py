@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .few_shot import fewshot as fewshot
     from .fine_tune import FineTuneReport as FineTuneReport
     from .fine_tune import finetune as finetune
+    from .head import HeadOptions as HeadOptions
     from .options import TrainingOptions as TrainingOptions
     from .pipeline import Report as Report
     from .pipeline import export as export
@@ -18,6 +19,7 @@ _HOMES = {
     "Contract": "contract",
     "FewShotReport": "few_shot",
     "FineTuneReport": "fine_tune",
+    "HeadOptions": "head",
     "Report": "pipeline",
     "TrainingOptions": "options",
     "export": "pipeline",

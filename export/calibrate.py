@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ..runtime.packing import Tokens, groups, pack, pad
 from ..runtime.session import Session
+from .graph import in_memory
 from .quantize import Linear, Observed
 
 Floats = NDArray[np.float32]
@@ -24,6 +25,7 @@ def observe(
     *,
     packed: bool,
     first_position: int,
+    mask_id: int | None = None,
     threads: int,
     rows_kept: int = ROWS,
 ) -> dict[str, Observed]:
@@ -39,14 +41,15 @@ def observe(
     kept = list(model.graph.outputs)
     model.graph.outputs.extend(values)
     try:
-        session = Session(ir.to_proto(model).SerializeToString(), {}, provider="cpu", threads=threads)
+        graph, weights = in_memory(model, "observed.weights")
+        session = Session(graph, {"observed.weights": weights}, provider="cpu", threads=threads)
     finally:
         model.graph.outputs.clear()
         model.graph.outputs.extend(kept)
     random = np.random.default_rng(_SEED)
     largest: dict[str, Floats] = {}
     rows: dict[str, list[Floats]] = {name: [] for name in names}
-    for arrays in _arrays(texts, packed=packed, first_position=first_position):
+    for arrays in _arrays(texts, packed=packed, first_position=first_position, mask_id=mask_id):
         for name, output in zip(names, session.run(arrays, names), strict=True):
             seen = output.reshape(-1, output.shape[-1])
             peak = np.abs(seen).max(0)
@@ -55,9 +58,11 @@ def observe(
     return {name: Observed(largest[name], random.permutation(np.concatenate(rows[name]))[:rows_kept]) for name in names}
 
 
-def _arrays(texts: Sequence[Tokens], *, packed: bool, first_position: int) -> Iterator[dict[str, NDArray[np.integer]]]:
+def _arrays(
+    texts: Sequence[Tokens], *, packed: bool, first_position: int, mask_id: int | None
+) -> Iterator[dict[str, NDArray[np.integer]]]:
     # Padded rows would count as text, so on the padded path only texts of the same length run together.
     lengths = [len(t) for t in texts]
     for group in groups(lengths) if packed else groups(lengths, bound=1.0):
         members = [texts[i] for i in group]
-        yield pack(members, first_position) if packed else pad(members, 0)
+        yield pack(members, first_position, mask_id) if packed else pad(members, 0, mask_id)

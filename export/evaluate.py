@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from .. import InvalidInput
 from ..runtime.manifest import Manifest
-from ..runtime.results import Answer, Classification, Embedding, Prediction, Tagging
-from ..runtime.tasks import Prepared, prepare
+from ..runtime.results import Answer, Classification, Embedding, Prediction, Score, Tagging
+from ..runtime.tasks import Prepared, Wanted, prepare
 from ..runtime.tokens import TextTokenizer
 from . import metrics
 from .labelled import Kind, Labelled, Text
@@ -64,8 +64,13 @@ _TASKS: dict[tuple[str, str | None], _Scored] = {
     ("text-classification", "regression"): _Scored(("regression",), ("spearman",)),
     ("token-classification", None): _Scored(("tagging",), ("entity-f1",)),
     ("feature-extraction", None): _Scored(("regression",), ("spearman",)),
+    ("sentence-similarity", None): _Scored(("regression",), ("spearman",)),
+    ("text-ranking", None): _Scored(("regression",), ("spearman",)),
     ("question-answering", None): _Scored(("question_answering",), ("exact-match", "token-f1")),
 }
+
+
+_OF_PAIRS = ("feature-extraction", "sentence-similarity", "text-ranking")
 
 
 def evaluation(data: Labelled, manifest: Manifest, tokenizer: TextTokenizer, metric: str | None) -> Evaluation:
@@ -84,15 +89,13 @@ def evaluation(data: Labelled, manifest: Manifest, tokenizer: TextTokenizer, met
         raise InvalidInput(
             f"{manifest.task} has no such metric", hint=f"the metric is one of: {', '.join(scored.metrics)}"
         )
-    if manifest.task == "feature-extraction" and not data.paired:
-        raise InvalidInput(
-            f"{data.name} has single texts", hint='embeddings are compared in pairs: "text", "text_pair", "score"'
-        )
+    if manifest.task in _OF_PAIRS and not data.paired:
+        raise InvalidInput(f"{data.name} has single texts", hint='pairs are compared: "text", "text_pair", "score"')
     answers, score = _READERS[data.kind](data, manifest, name)
     inputs: list[Text] = data.inputs
     if manifest.task == "feature-extraction":
         inputs = [text for pair in data.inputs for text in pair]
-    prepared = prepare(manifest, tokenizer, inputs, truncate=True)
+    prepared = prepare(manifest, tokenizer, inputs, Wanted(truncate=True))
     return Evaluation(name, len(data.examples), prepared, answers, score)
 
 
@@ -151,7 +154,7 @@ def _number(data: Labelled, manifest: Manifest, metric: str) -> _Reader:
 
     def answers(predictions: Sequence[Prediction]) -> Answers:
         if manifest.task != "feature-extraction":
-            return Answers(np.array([cast(Classification, p).score for p in predictions]), None)
+            return Answers(np.array([cast(Classification | Score, p).score for p in predictions]), None)
         vectors = np.array([cast(Embedding, p).vector for p in predictions], np.float64)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return Answers((vectors[0::2] * vectors[1::2]).sum(1), None)

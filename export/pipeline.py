@@ -31,16 +31,17 @@ from ..runtime.tokens import TextTokenizer
 from . import contract as contracts
 from . import parity, report
 from .contract import Contract
-from .source import Source, read
+from .head import HeadOptions, Settled, settle
+from .source import Source, Text, read
 from .store import store
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes
 from .variants import PRECISIONS, PROVIDERS, Draft, Drafts
 
 Floats = NDArray[np.float32]
 Step = Callable[[str], AbstractContextManager[Any]]
-Text = str | tuple[str, str]
 
 _GOLDEN = 12
+_LONGEST_PROBE = 2048
 # Of the largest output. int8: sums are exact, the rest is rounding that may move a value to the next step. int4:
 # a processor without a kernel for 8-bit activations keeps them in float. fp16: other kernels than the twin's.
 _TOLERANCE: dict[Precision, float] = {"int8": 0.05, "int4": 0.1, "fp16": 0.02, "fp32": 0.002}
@@ -75,6 +76,7 @@ def export(
     precision: str | Sequence[str] = "int8",
     calibration: Sequence[str] | None = None,
     contract: Contract | None = None,
+    head: HeadOptions | None = None,
     force: bool = False,
     step: Step = nullcontext,
 ) -> Report:
@@ -90,6 +92,7 @@ def export(
             activations are kept of them.
         contract: labelled data and how much quality may be lost on it; integer variants return layers to float until
             it is kept.
+        head: thresholds of labels, hypothesis of zero-shot classification.
         force: replace a bundle that is already at `out`.
         step: called with the name of each step, to show progress; what it yields, if anything, is called with the
             share that is done.
@@ -107,13 +110,14 @@ def export(
     target = bundle.check_output(out, force=force)
     with step("Reading the model"):
         loaded = read(os.fspath(source), task)
-        manifest = provisional(loaded, "none" if set(precisions) <= {"fp32", "fp16"} else _origin(calibration))
+        settled = settle(head or HeadOptions(), loaded)
+        manifest = provisional(loaded, settled, "none" if set(precisions) <= {"fp32", "fp16"} else _origin(calibration))
         tokenizer = TextTokenizer(loaded.tokenizer_json.encode(), manifest.tokenizer)
         trial = None if contract is None else contracts.prepare(contract, manifest, tokenizer)
         probe_texts = _probes(loaded)
         parity.same_tokens(loaded, probe_texts, _tokens(tokenizer, probe_texts))
         wanted = parity.reference(loaded, probe_texts)
-    drafts = Drafts(loaded, _tokens(tokenizer, texts), manifest.tokenizer.padding_id)
+    drafts = Drafts(loaded, _tokens(tokenizer, loaded.asked(texts)), manifest.tokenizer.padding_id)
     with step("Tracing the graph"):
         _ = drafts.traced
     if trial is not None:
@@ -190,13 +194,13 @@ def _origin(calibration: Sequence[str] | None) -> str:
     return "built-in" if calibration is None else "user"
 
 
-def provisional(source: Source, calibration: str) -> Manifest:
+def provisional(source: Source, settled: Settled, calibration: str) -> Manifest:
     """What is known of a bundle before its variants are made; `calibration` is where those texts came from."""
     return Manifest(
         format_version=FORMAT_VERSION,
         task=source.task,
         labels=source.labels,
-        problem=source.problem,
+        problem=settled.problem,
         pooling=source.pooling,
         normalized=source.normalized,
         tokenizer=TokenizerSettings(
@@ -205,6 +209,7 @@ def provisional(source: Source, calibration: str) -> Manifest:
             padding_id=getattr(source.config, "pad_token_id", None) or 0,
             token_types=source.token_types,
             first_position=source.first_position,
+            mask_id=source.mask_id,
         ),
         components=[],
         golden="golden.json",
@@ -217,6 +222,9 @@ def provisional(source: Source, calibration: str) -> Manifest:
             calibration=cast(Any, calibration),
         ),
         files=[],
+        thresholds=settled.thresholds,
+        activation=source.activation,
+        zero_shot=settled.zero_shot,
         head=None if source.dense is None else Head(file="head.weights", inputs=source.dense.weights.shape[1]),
     )
 
@@ -272,10 +280,11 @@ def _tokens(tokenizer: TextTokenizer, texts: Sequence[Text]) -> list[Tokens]:
 
 
 def _probes(source: Source) -> list[Text]:
-    if source.task == "question-answering":
-        return [*CONTEXTS, *(("What happened?", text) for text in probes(source.window) if text.strip())]
-    return [*probes(source.window), *(CONTEXTS if source.task != "token-classification" else ())]
+    asked = source.asked(probes(min(source.window, _LONGEST_PROBE)))
+    return asked if source.head == "masked" else [*asked, *CONTEXTS]
 
 
 def _golden(source: Source) -> list[Text]:
-    return list(CONTEXTS[:3]) if source.task == "question-answering" else list(PROBES[:_GOLDEN])
+    if source.task == "question-answering":
+        return list(CONTEXTS[:3])
+    return source.asked(PROBES[: 4 if source.head == "masked" else _GOLDEN])

@@ -77,8 +77,8 @@ class Choice:
     error: float
 
 
-def linears(graph: ir.Graph, stack: str) -> list[Linear]:
-    """The layers to quantize: products with a constant matrix that were traced inside the module named `stack`."""
+def linears(graph: ir.Graph, stack: str | tuple[str, ...]) -> list[Linear]:
+    """The layers to quantize: products with a constant matrix that were traced inside the modules named `stack`."""
     found: dict[tuple[str, ...], Linear] = {}
     by_input: dict[str, list[ir.Node]] = {}
     for node in nodes_of(graph, "", "MatMul"):

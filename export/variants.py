@@ -66,6 +66,11 @@ class Drafts:
         """The float graph for CPU."""
         return trace(self._source)
 
+    @property
+    def _stack(self) -> str | tuple[str, ...]:
+        # A masked language model's head holds a matrix as large as the embeddings: it is quantized with the stack.
+        return "" if self._source.head == "masked" else self.traced.stack
+
     @cached_property
     def layers(self) -> list[Linear]:
         """The groups of linear layers that quantization takes, in the graph's order.
@@ -73,7 +78,7 @@ class Drafts:
         Raises:
             ExportError: there are none.
         """
-        found = linears(self.traced.model.graph, self.traced.stack)
+        found = linears(self.traced.model.graph, self._stack)
         if not found:
             raise ExportError(
                 "no linear layer could be quantized",
@@ -104,6 +109,7 @@ class Drafts:
             self._texts,
             packed=self.traced.path == "packed",
             first_position=self._source.first_position,
+            mask_id=self._source.mask_id,
             threads=available_threads(),
             rows_kept=rows,
         )
@@ -123,7 +129,7 @@ class Drafts:
         if precision == "fp16":
             return self._half()
         model = self.traced.model.clone()
-        found = linears(model.graph, self.traced.stack)
+        found = linears(model.graph, self._stack)
         sizes = [sum(map(len, layer.products)) for layer in found]
         quantized = sum(size for size, choice in zip(sizes, choices, strict=False) if choice is not None)
         if precision == "int8":
@@ -136,7 +142,7 @@ class Drafts:
         return Draft(precision, model, model, self.traced.path, self.traced.reason, quantized, sum(sizes) - quantized)
 
     def _half(self) -> Draft:
-        layers = linears(self.traced.model.graph, self.traced.stack)
+        layers = linears(self.traced.model.graph, self._stack)
         left = sum(len(products) for layer in layers for products in layer.products)
         twin = self.traced.model.clone()
         to_half(twin)
@@ -159,12 +165,15 @@ class Drafts:
             first_position=self._source.first_position,
             padding_id=self._padding_id,
             head=self._source.dense,
+            mask_id=self._source.mask_id,
         )
 
 
-def _name(layer: Linear, stack: str) -> str:
+def _name(layer: Linear, stacks: tuple[str, ...]) -> str:
     first = layer.products[0][0]
-    name = scope(first).removeprefix(stack).strip(".")
+    name = scope(first)
+    for stack in stacks:  # without what stands before the stack's own name
+        name = name.removeprefix(stack.rpartition(".")[0]).strip(".")
     joined = (layer.weights[0].name or "").count("+") + 1
     if joined == 3:  # query, key and value became one product
         name = f"{name.rsplit('.', 1)[0]}.query+key+value"

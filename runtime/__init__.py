@@ -1,6 +1,31 @@
 """From a bundle to answers, with numpy, tokenizers and onnxruntime alone."""
 
 from .engine import Engine, Options, load
-from .results import Answer, Classification, Embedding, Entity, Prediction, Tagging
+from .results import (
+    Answer,
+    Candidate,
+    Classification,
+    Embedding,
+    Entity,
+    Filling,
+    Mask,
+    Prediction,
+    Score,
+    Tagging,
+)
 
-__all__ = ["Answer", "Classification", "Embedding", "Engine", "Entity", "Options", "Prediction", "Tagging", "load"]
+__all__ = [
+    "Answer",
+    "Candidate",
+    "Classification",
+    "Embedding",
+    "Engine",
+    "Entity",
+    "Filling",
+    "Mask",
+    "Options",
+    "Prediction",
+    "Score",
+    "Tagging",
+    "load",
+]

@@ -21,7 +21,7 @@ from .processor import available_threads
 from .results import Prediction
 from .selection import Selection, select, this_machine
 from .session import CpuNodes, Node, Session
-from .tasks import Prepared, prepare
+from .tasks import TOP_K, Prepared, Wanted, labelled, prepare
 from .tokens import TextTokenizer, validated
 
 Floats = NDArray[np.float32]
@@ -94,6 +94,7 @@ class Engine:
             first_position=manifest.tokenizer.first_position,
             padding_id=manifest.tokenizer.padding_id,
             head=_head(bundle),
+            mask_id=manifest.tokenizer.mask_id,
         )
         self._online = LazyOnline()
 
@@ -115,33 +116,52 @@ class Engine:
         """Size of a result's row: labels or dimensions; None where the graph leaves it open."""
         return len(self.labels) if self.manifest.head is not None else self.encoder.session.width()
 
-    def predict(self, texts: Sequence[str | tuple[str, str]], *, truncate: bool = False) -> list[Prediction]:
+    def predict(
+        self,
+        texts: Sequence[str | tuple[str, str]],
+        *,
+        truncate: bool = False,
+        labels: Sequence[str] | None = None,
+        top_k: int = TOP_K,
+    ) -> list[Prediction]:
         """Answer texts, in order.
 
         Args:
-            texts: texts, or pairs `(text, text_pair)`; for question answering `(question, context)`.
+            texts: texts, or pairs `(text, text_pair)`; for question answering `(question, context)`, for ranking
+                `(query, document)`. Tagging marks the first text of a pair.
             truncate: answer a text over the model's window from its beginning, and mark the result, instead of
                 refusing. Tagging never truncates: it reads a long text in overlapping windows; question answering
                 does so with the context.
+            labels: for zero-shot classification what to choose from, at most 256; a run for each label and text.
+            top_k: for fill-mask the most candidates of a mask.
 
         Returns:
-            One result per text: `Classification`, `Tagging`, `Embedding` or `Answer`, by the bundle's task. The same
-            text gives the same bits whatever else is in the list, on one machine with the same options.
+            One result per text: `Classification`, `Tagging`, `Embedding`, `Answer`, `Filling` or `Score`, by the
+            bundle's task. The same text gives the same bits whatever else is in the list, on one machine with the same
+            options.
 
         Raises:
             InputTooLong: a text is over the window and `truncate` is off.
-            InvalidInput: not a list of texts or pairs, or a text that is not valid Unicode.
+            InvalidInput: not a list of texts or pairs, a text that is not valid Unicode, a pair for a task of single
+                texts or the other way round, labels where the bundle takes none, no labels where it does, a label
+                twice, or a text without a mask.
         """
-        prepared = self.prepare(texts, truncate=truncate)
+        prepared = self.prepare(texts, Wanted(truncate, labelled(labels), top_k))
         return prepared.finish(self.forward(prepared.tokens))
 
     def submit(
-        self, texts: Sequence[str | tuple[str, str]], *, truncate: bool = False, timeout: float = math.inf
+        self,
+        texts: Sequence[str | tuple[str, str]],
+        *,
+        truncate: bool = False,
+        labels: Sequence[str] | None = None,
+        top_k: int = TOP_K,
+        timeout: float = math.inf,
     ) -> Pending:
         """Queue texts to run together with those of other callers; wait with `.result()` or `await`.
 
         Args:
-            texts, truncate: as for `predict`.
+            texts, truncate, labels, top_k: as for `predict`.
             timeout: seconds until nobody waits for the answer any more.
 
         Raises:
@@ -149,10 +169,17 @@ class Engine:
             Overloaded: too much waits already.
             Unavailable: the engine was closed.
         """
-        return self._online.get(self).submit(texts, truncate=truncate, timeout=timeout)
+        wanted = Wanted(truncate, labelled(labels), top_k)
+        return self._online.get(self).submit(texts, wanted=wanted, timeout=timeout)
 
     async def apredict(
-        self, text: str | tuple[str, str], *, truncate: bool = False, timeout: float = math.inf
+        self,
+        text: str | tuple[str, str],
+        *,
+        truncate: bool = False,
+        labels: Sequence[str] | None = None,
+        top_k: int = TOP_K,
+        timeout: float = math.inf,
     ) -> Prediction:
         """Answer one text from a coroutine; it joins the batches of everyone else who asks this engine.
 
@@ -161,18 +188,18 @@ class Engine:
             ModelFailed, WorkerDied, Overloaded, Unavailable: see `submit` and its `result`.
             InputTooLong, InvalidInput: as `predict`.
         """
-        return (await self.submit([text], truncate=truncate, timeout=timeout))[0]
+        return (await self.submit([text], truncate=truncate, labels=labels, top_k=top_k, timeout=timeout))[0]
 
     def close(self) -> None:
         """Finish what was submitted and take nothing more; `predict` still works."""
         self._online.close()
 
-    def prepare(self, texts: Sequence[str | tuple[str, str]], *, truncate: bool = False) -> Prepared:
+    def prepare(self, texts: Sequence[str | tuple[str, str]], wanted: Wanted) -> Prepared:
         """Tokenize texts and say how the outputs for them become predictions; raises as `predict` does.
 
         This is `predict` without the run, for a caller that runs the tokens elsewhere: the scheduler.
         """
-        return prepare(self.manifest, self.tokenizer, texts, truncate=truncate)
+        return prepare(self.manifest, self.tokenizer, texts, wanted)
 
     def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
         """Raw outputs for each text, in order: what golden data and benchmarks compare.
@@ -181,7 +208,7 @@ class Engine:
         class follows the logits.
 
         Shape: per text `[dimensions]`, `[labels]` or `[labels + 1]`; for tagging `[n, labels]`, for question answering
-        `[n, 2]`.
+        `[n, 2]`, for fill-mask `[masks, vocabulary]`.
         """
         return self.encoder.forward(tokens)
 

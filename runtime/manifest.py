@@ -10,10 +10,21 @@ from .. import BundleError
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 
-Task = Literal["text-classification", "token-classification", "feature-extraction", "question-answering"]
+Task = Literal[
+    "text-classification",
+    "token-classification",
+    "feature-extraction",
+    "question-answering",
+    "fill-mask",
+    "zero-shot-classification",
+    "sentence-similarity",
+    "text-ranking",
+]
 Problem = Literal["single_label", "multi_label", "regression"]
-Pooling = Literal["mean", "cls", "max"]
 Precision = Literal["int8", "int4", "fp16", "fp32"]
+Pooling = Literal["mean", "cls", "max", "last"]
+Activation = Literal["none", "sigmoid"]
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
@@ -43,6 +54,7 @@ class TokenizerSettings(_Strict, frozen=True):
         padding_id: token id of cells past a text's end (padded path).
         token_types: whether the graph reads `token_type_ids`.
         first_position: position id of a text's first token (packed path).
+        mask_id: token id of the mask that is to be filled, None unless the task is fill-mask.
     """
 
     file: str
@@ -50,6 +62,20 @@ class TokenizerSettings(_Strict, frozen=True):
     padding_id: Count
     token_types: bool
     first_position: Count
+    mask_id: Count | None = None
+
+
+class ZeroShot(_Strict, frozen=True):
+    """How a model of textual entailment becomes a classifier of labels that come with the request.
+
+    Attributes:
+        template: the hypothesis, with `{}` where the label goes.
+        entailment, contradiction: places of these labels among the model's labels.
+    """
+
+    template: str
+    entailment: Count
+    contradiction: Count | None = None
 
 
 class Parity(_Strict, frozen=True):
@@ -202,6 +228,9 @@ class Manifest(_Strict, frozen=True):
 
     Attributes:
         reports: files for the reader, which no answer depends on: tables and charts of measured accuracy.
+        thresholds: for multi-label models the least probability of each label, in the order of the labels; None is 0.5.
+        activation: what a score of pairs goes through.
+        zero_shot: for zero-shot classification, None otherwise.
     """
 
     format_version: Positive
@@ -217,6 +246,9 @@ class Manifest(_Strict, frozen=True):
     files: Annotated[list[File], msgspec.Meta(min_length=1)]
     reports: list[str] = []
     head: Head | None = None
+    thresholds: list[Probability] | None = None
+    activation: Activation = "none"
+    zero_shot: ZeroShot | None = None
 
     @property
     def encoder(self) -> Component:
@@ -283,23 +315,49 @@ def _validate(manifest: Manifest) -> None:
         raise _contradiction("a variant names no provider")
     if len(set(manifest.labels)) != len(manifest.labels):
         raise _contradiction("a label occurs twice")
-    classifies = manifest.task in ("text-classification", "token-classification")
-    if classifies != bool(manifest.labels):
+    _validate_task(manifest)
+
+
+_LABELLED = ("text-classification", "token-classification", "zero-shot-classification")
+_WITH_PROBLEM = ("text-classification", "zero-shot-classification")
+
+
+def _validate_task(manifest: Manifest) -> None:
+    task = manifest.task
+    if (task in _LABELLED) != bool(manifest.labels):
         raise _contradiction("the task and the labels do not fit together")
-    if (manifest.task == "text-classification") != (manifest.problem is not None):
+    if (task in _WITH_PROBLEM) != (manifest.problem is not None):
         raise _contradiction("the task and the kind of problem do not fit together")
     if manifest.head is not None and manifest.task != "text-classification":
         raise _contradiction("the task and the head do not fit together")
     if manifest.head is not None and manifest.head.out_of_scope is not None and manifest.problem != "single_label":
         raise _contradiction("the kind of problem and the out-of-scope score do not fit together")
-    pools = manifest.task == "feature-extraction" or manifest.head is not None
-    if pools != (manifest.pooling is not None):
+    pools = manifest.pooling is not None
+    if task != "sentence-similarity" and pools != (task == "feature-extraction" or manifest.head is not None):
         raise _contradiction("the task and the pooling do not fit together")
+    if (task == "fill-mask") != (manifest.tokenizer.mask_id is not None):
+        raise _contradiction("the task and the mask token do not fit together")
+    if manifest.thresholds is not None and (
+        manifest.problem != "multi_label" or len(manifest.thresholds) != len(manifest.labels)
+    ):
+        raise _contradiction("the thresholds and the labels do not fit together")
+    if manifest.activation != "none" and (pools or task not in ("sentence-similarity", "text-ranking")):
+        raise _contradiction("the task and the activation do not fit together")
+    settings = manifest.zero_shot
+    if (task == "zero-shot-classification") != (settings is not None):
+        raise _contradiction("the task and the hypothesis do not fit together")
+    if settings is not None:
+        places = {settings.entailment, settings.contradiction} - {None}
+        fits = all(place < len(manifest.labels) for place in places if place is not None)
+        if settings.template.count("{}") != 1 or not fits or manifest.problem == "regression":
+            raise _contradiction("the hypothesis does not fit the labels")
+        if settings.contradiction is None and manifest.problem == "multi_label":
+            raise _contradiction("the hypothesis does not fit the labels")
 
 
 def is_per_token(task: Task, pooling: Pooling | None) -> bool:
     """Whether a task's graph has an output row per token rather than per text."""
-    return pooling is not None or task != "text-classification"
+    return pooling is not None or task in ("token-classification", "feature-extraction", "question-answering")
 
 
 def is_plain(name: str) -> bool:

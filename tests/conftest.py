@@ -18,6 +18,8 @@ Precision = Literal["int8", "fp32"]
 LABELS = {
     "text-classification": ["negative", "neutral", "positive"],
     "token-classification": ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"],
+    "zero-shot-classification": ["contradiction", "neutral", "entailment"],
+    "text-ranking": ["relevance"],
 }
 
 MakeModel = Callable[..., Path]

@@ -52,7 +52,7 @@ def test_a_layer_that_int8_ruins_returns_to_float_and_the_contract_is_kept(
     found = report.accuracy
     assert found is not None
     assert found["drop"] <= 0.02
-    assert "layer.1.output.dense" in found["float_layers"]
+    assert any(name.endswith("layer.1.output.dense") for name in found["float_layers"])
     assert 1 <= report.float_nodes <= 2
     assert report.quantized_nodes + report.float_nodes == 8
     assert found["drop_interval"][0] <= found["drop"] <= found["drop_interval"][1]
@@ -71,7 +71,7 @@ def test_the_report_holds_figures_and_no_text(tmp_path: Path, outliers: tuple[Pa
     table = json.loads(files["accuracy.json"])["variants"]["int8"]
     assert [layer["name"] for layer in table["layers"] if layer["in_float"]] == table["accuracy"]["float_layers"]
     worst = max(table["layers"], key=lambda layer: layer["error"])
-    assert worst["name"] == "layer.1.output.dense"
+    assert worst["name"].endswith("layer.1.output.dense")
     assert worst["in_float"]
     assert [t["kept"] for t in table["trials"]].count(True) >= 1
     sets = [(t["strengths"], t["float_layers"], t["score"], t["drop"]) for t in table["trials"]]
