@@ -10,20 +10,20 @@ OUTCOMES = Path(__file__).parents[1] / "tests" / "data" / "families.json"
 
 _HEAD = """# Architectures
 
-Written by `docs/architectures_table.py` from `tests/data/families.json`: what became of a tiny model with random weights of every
-text model family that transformers maps to a task Cloister knows. *Exported* means that the bundle's outputs, in float and in int8,
-were those of the PyTorch model within the limits of the parity gate, on texts and pairs from one token to the full window, and
-that no text's bits depended on its batch. `make families` tries all of them, `make test` a few; `make families-table` tries those
-that have not been tried yet and writes the table and this page anew.
+Written by `docs/architectures_table.py` from `tests/data/families.json`: what became of a tiny model with random
+weights of every text model family that transformers maps to a task Cloister knows. *Exported* means that the bundle's
+outputs, in float and in int8, were those of the PyTorch model within the limits of the parity gate, on texts and pairs
+from one token to the full window, and that no text's bits depended on its batch. `make families` tries all of them,
+`make test` a few; `make families-table` tries those that were never tried and writes the table and this page anew.
 
-- **packed**: no padding, fused attention. Every layer calls transformers' attention interface, takes its positions from outside, and
-  the traced graph was run against the model on a pack of texts before it was believed.
+- **packed**: no padding, fused attention. Every layer calls transformers' attention interface, takes its positions from
+  outside, and the traced graph was run against the model on a pack of texts before it was believed.
 - **padded**: transformers' own exporter; only texts of equal length share a batch.
 - **refused**: with the reason that the export gives.
 
-Sliding windows become an addition to the scores (all of a group's layers share it), causal layers the operator's own mask, grouped
-queries repeated keys. A decoder that embeds texts (Qwen3-Embedding and its like) pools its last token. A bundle's window is at most
-8,192 tokens, since attention's memory grows with its square; parity is measured up to 2,048.
+Sliding windows become an addition to the scores (one for all layers of a group), causal layers the operator's own mask,
+grouped queries repeated keys. A decoder that embeds texts (Qwen3-Embedding and its like) pools its last token. A
+bundle's window is at most 8,192 tokens, since attention's memory grows with its square; parity is measured up to 2,048.
 """
 
 

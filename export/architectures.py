@@ -34,6 +34,8 @@ _IMAGES = "it reads images beside text: its text model alone can be exported und
 _RECURRENT = "it has recurrent (state-space) layers, whose graphs hold a loop over the tokens"
 _CHARACTERS = "it reads characters or bytes by a tokenizer that the tokenizers library does not have"
 
+# Decoders used as encoders pack too, but none is required to: a head that looks for the last token that is not padding
+# reads another one where the end-of-text token serves as padding, and only the padded path does what it does.
 ARCHITECTURES: dict[str, Architecture] = {
     **dict.fromkeys(
         ("bros", "layoutlm", "layoutlmv2", "layoutlmv3", "lilt", "markuplm"), Architecture(refused=_LAYOUT)
@@ -66,19 +68,14 @@ ARCHITECTURES: dict[str, Architecture] = {
     "electra": _PACKED,
     "ernie": _PACKED,
     "eurobert": _PACKED,
-    "gemma": _PACKED,
     "gte": _PACKED,
     "ibert": _FAIRSEQ_TRIED,
     "jina_embeddings_v3": _PACKED,
-    "llama": _PACKED,
     "longformer": _FAIRSEQ_TRIED,
     "luke": _FAIRSEQ_TRIED,
-    "mistral": _PACKED,
     "modernbert": _PACKED,
     "mpnet": _FAIRSEQ_TRIED,
     "nomic_bert": _PACKED,
-    "qwen2": _PACKED,
-    "qwen3": _PACKED,
     "roberta": _FAIRSEQ,
     "roberta-prelayernorm": _FAIRSEQ,
     "xlm-roberta": _FAIRSEQ,

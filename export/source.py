@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedT
 from .. import ExportError
 from ..runtime.linear import LinearHead
 from ..runtime.manifest import Activation, Pooling, Problem, Task
+from .answers import activation, labels_of, mask_id, named_activation
 from .architectures import facts
 from .texts import with_masks
 
@@ -155,7 +156,7 @@ def read(source: str, task: str | None = None) -> Source:
     model_task = by_task if dense is None else "feature-extraction"
     model = _model(folder, model_task, config)
     tokenizer = _tokenizer(folder)
-    labels, problem = _labels(config, chosen)
+    labels, problem = labels_of(config, chosen)
     pools = model_task == "feature-extraction"
     positions = facts(config.model_type).positions
     padding = getattr(config, "pad_token_id", None)
@@ -182,8 +183,8 @@ def read(source: str, task: str | None = None) -> Source:
         weights_sha256=_digest(weights),
         architecture=type(model).__name__,
         dense=dense,
-        activation="none" if pools else _activation(config, chosen),
-        mask_id=_mask_id(tokenizer) if chosen == "fill-mask" else None,
+        activation="none" if pools else activation(config, chosen),
+        mask_id=mask_id(tokenizer) if chosen == "fill-mask" else None,
     )
 
 
@@ -298,48 +299,6 @@ def _model_task(task: Task, config: Any, *, is_embedding: bool) -> str:
     return _MODEL_TASKS.get(task, task)
 
 
-def _activation(config: Any, task: Task) -> Activation:
-    """What sentence-transformers' CrossEncoder puts the score through: the sigmoid unless the config says otherwise.
-
-    Raises:
-        ExportError: the config names another function, or the model has more than one output.
-    """
-    if task not in ("text-ranking", "sentence-similarity"):
-        return "none"
-    if config.num_labels != 1:
-        raise ExportError(
-            f"{task} needs a model with one output, this one has {config.num_labels}",
-            hint="export it with --task text-classification",
-            code="labels_mismatch",
-        )
-    named = _named_activation(config) or "Sigmoid"
-    found: dict[str, Activation] = {"Sigmoid": "sigmoid", "Identity": "none"}
-    if named.rsplit(".", 1)[-1] not in found:
-        raise ExportError(
-            "the config's activation function for scores is not supported",
-            hint="supported are Sigmoid and Identity",
-            code="activation_unsupported",
-        )
-    return found[named.rsplit(".", 1)[-1]]
-
-
-def _named_activation(config: Any) -> str | None:
-    """The function that sentence-transformers wrote into the config: under its present key, or under its first one."""
-    settings = getattr(config, "sentence_transformers", None)
-    named = settings.get("activation_fn") if isinstance(settings, dict) else None
-    named = named or getattr(config, "sbert_ce_default_activation_function", None)
-    return None if named is None else str(named)
-
-
-def _mask_id(tokenizer: PreTrainedTokenizerBase) -> int:
-    found = cast(Any, tokenizer).mask_token_id
-    if found is None:
-        raise ExportError(
-            "the tokenizer has no mask token", hint="fill-mask needs a masked language model", code="tokenizer_mismatch"
-        )
-    return int(found)
-
-
 def _task(asked: str | None, config: Any, *, is_embedding: bool, classifies: bool) -> Task:
     supported = ", ".join(get_args(Task))
     if asked is not None:
@@ -354,7 +313,7 @@ def _task(asked: str | None, config: Any, *, is_embedding: bool, classifies: boo
     names = getattr(config, "architectures", None) or [""]
     for suffix, found in _TASK_OF_HEAD.items():
         if names[0].endswith(suffix):
-            is_ranker = found == "text-classification" and config.num_labels == 1 and _named_activation(config)
+            is_ranker = found == "text-classification" and config.num_labels == 1 and named_activation(config)
             return "text-ranking" if is_ranker else found
     raise ExportError(
         "the task cannot be told from the model's config", hint=f"pass --task, one of: {supported}", code="task_unknown"
@@ -483,26 +442,6 @@ def _tokenizer_json(tokenizer: PreTrainedTokenizerBase, *, lowercase: bool) -> s
         steps = [{"type": "Lowercase"}] + ([data["normalizer"]] if data["normalizer"] else [])
         data["normalizer"] = {"type": "Sequence", "normalizers": steps}
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-
-
-def _labels(config: Any, task: Task) -> tuple[list[str], Problem | None]:
-    if task not in ("text-classification", "token-classification", "zero-shot-classification"):
-        return [], None
-    by_id = {int(k): str(v) for k, v in config.id2label.items()}
-    labels = [by_id.get(i, "") for i in range(len(by_id))]
-    if sorted(by_id) != list(range(len(by_id))) or len(set(labels)) != len(labels) or not all(labels):
-        raise ExportError(
-            "the config's id2label is not a plain list of different names",
-            hint="number the labels from 0",
-            code="labels_mismatch",
-        )
-    if task == "token-classification":
-        return labels, None
-    if config.problem_type == "multi_label_classification":
-        return labels, "multi_label"
-    if config.problem_type == "regression" or len(labels) == 1:
-        return labels, "regression"
-    return labels, "single_label"
 
 
 def _window(tokenizer: PreTrainedTokenizerBase, config: Any, first_position: int, asked: int | None) -> int:

@@ -1,11 +1,8 @@
 """Model -> ONNX graph, in float: packed through the registered attention function, or padded through transformers."""
 
-import logging
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -14,19 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from .. import ExportError
-from ..runtime.packing import pack, pad
+from ..runtime.packing import pack
 from ..runtime.processor import available_threads
 from ..runtime.session import Session
 from . import attention
 from .architectures import facts
-from .graph import Editor, clean, in_memory
+from .graph import in_memory
 from .lower import lower_for_cpu
+from .padded import OPSET, OUTPUT, padded, quietly_exported
 from .reference import outputs, tokenized
 from .source import Source, quiet
 from .texts import PROBES
-
-OPSET = 21
-OUTPUT = "output"
 
 
 @dataclass(frozen=True)
@@ -77,9 +72,7 @@ def trace(source: Source, lower: Callable[[ir.Model], int] | None = None) -> Tra
                 hint="use the transformers version in constraints.txt, or report this",
                 code="fusion_incomplete",
             ) from reason
-        model = _padded(source)
-        _run_padded(source, model)
-        return Traced(model, "padded", str(reason), _stack(source, ""))
+        return Traced(padded(source), "padded", str(reason), _stack(source, ""))
 
 
 def _stack(source: Source, wrapper: str) -> tuple[str, ...]:
@@ -300,7 +293,7 @@ def _example(source: Source) -> dict[str, Tensor | None]:
 def _export_packed(source: Source) -> ir.Model:
     inputs = _example(source)
     exporter = cast(Any, torch.onnx.export)
-    return _onnx(
+    return quietly_exported(
         lambda: (
             exporter(
                 _Packed(source).eval(),
@@ -314,94 +307,3 @@ def _export_packed(source: Source) -> ir.Model:
             ).model
         )
     )
-
-
-def _onnx(export: Callable[[], Any]) -> ir.Model:
-    """Run an exporter without its chatter; every value gets a name of its own."""
-    names = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "transformers")
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), quiet(), torch.no_grad(), redirect_stdout(StringIO()):
-            warnings.simplefilter("ignore")
-            model: ir.Model = export()
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-    clean(model)
-    return model
-
-
-def _padded(source: Source) -> ir.Model:
-    from transformers.exporters import configs, exporter_onnx
-
-    ids = torch.arange(22).reshape(2, 11) % source.config.vocab_size
-    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    inputs["attention_mask"][1, 7:] = 0
-    if source.token_types:
-        inputs["token_type_ids"] = torch.zeros_like(ids)
-    try:
-        config = configs.OnnxConfig(dynamic=True, opset_version=OPSET)
-        exporter = cast(Any, exporter_onnx).OnnxExporter()
-        model = _onnx(lambda: exporter.export(source.model, inputs, config=config).program)
-    except Exception as error:
-        raise ExportError(
-            f"model type {source.config.model_type} cannot be exported to ONNX",
-            hint="neither the packed path nor transformers' own exporter takes it",
-            code="architecture_unsupported",
-        ) from error
-    _finish_padded(model, source)
-    return model
-
-
-def _run_padded(source: Source, model: ir.Model) -> None:
-    """Whether a padded graph runs at all, on a text alone and on two of equal length; the parity gate judges the rest.
-
-    Raises:
-        ExportError: onnxruntime cannot run it.
-    """
-    graph, weights = in_memory(model, "padded.weights")
-    (tokens,) = tokenized(source, source.asked(PROBES[:1]))
-    try:
-        session = Session(graph, {"padded.weights": weights}, provider="cpu", threads=available_threads())
-        for count in (1, 2):
-            session.run(pad([tokens] * count, 0, source.mask_id))
-    except Exception as error:
-        raise ExportError(
-            f"model type {source.config.model_type} gives a graph that onnxruntime cannot run",
-            hint="transformers' own exporter made it; report this with the versions in use",
-            code="architecture_unsupported",
-        ) from error
-
-
-def _finish_padded(model: ir.Model, source: Source) -> None:
-    """Keep the one output the task needs. Shape: `[B, labels]`, `[B, S, n]` per token, or `[M, n]` per mask."""
-    graph = model.graph
-    last = graph[-1]
-    outputs = {value.name: value for value in graph.outputs}
-    # The editor inserts before a node: a throw-away one at the very end.
-    end = ir.node("Identity", [graph.outputs[0]])
-    graph.insert_after(last, end)
-    edit = Editor(graph, end)
-    match source.head:
-        case "spans":
-            axis = edit.constant("answer.axis", np.array([-1], np.int64))
-            columns = [edit.op("Unsqueeze", [outputs[n], axis], f"answer.{n}") for n in ("start_logits", "end_logits")]
-            result = edit.op("Concat", columns, OUTPUT, {"axis": -1})
-        case "hidden":
-            result = edit.op("Identity", [outputs["last_hidden_state"]], OUTPUT)
-        case "masked":
-            rows = ir.Value(name="rows", type=ir.TensorType(ir.DataType.INT64), shape=ir.Shape(["M"]))
-            graph.inputs.append(rows)
-            shape = edit.constant("masked.shape", np.array([-1, source.config.vocab_size], np.int64))
-            flat = edit.op("Reshape", [outputs["logits"], shape], "masked.rows")
-            result = edit.op("Gather", [flat, rows], OUTPUT, {"axis": 0})
-        case _:
-            result = edit.op("Identity", [outputs["logits"]], OUTPUT)
-    result.type = ir.TensorType(ir.DataType.FLOAT)
-    graph.remove(end, safe=False)
-    graph.outputs.clear()
-    graph.outputs.append(result)
-    clean(model)

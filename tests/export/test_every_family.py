@@ -39,7 +39,7 @@ def test_a_family_is_exported_or_refused_as_expected(name: str) -> None:
 def test_the_table_has_every_family_that_transformers_has() -> None:
     known = sweep.families()
     assert set(TABLE) == set(known)
-    assert all(TABLE[name].task == sweep.task_of(tasks) for name, tasks in known.items())
+    assert all(TABLE[name].task == sweep.task_of(name, tasks) for name, tasks in known.items())
     assert all(outcome.reason for outcome in TABLE.values())
 
 

@@ -11,6 +11,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from cloister import CloisterError
 from cloister.export import attention, export, trace
+from cloister.export.architectures import ARCHITECTURES, Architecture
 from cloister.runtime import load
 from cloister.runtime.bundle import read
 from tests.support import sweep
@@ -86,6 +87,7 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_attention_is_found_out(tmp_path: Path, model: Any, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
     name, function, replacement = WRONG[case]
+    monkeypatch.setitem(ARCHITECTURES, name, Architecture(packed="required"))
     monkeypatch.setattr(attention, function, replacement)
     with pytest.raises(CloisterError) as error:
         export(model(name), tmp_path / "b", precision="fp32")

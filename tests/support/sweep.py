@@ -156,9 +156,12 @@ def write_table(outcomes: Mapping[str, Outcome]) -> None:
     TABLE.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
-def task_of(tasks: list[str]) -> str:
+_TASKS = dict.fromkeys(("t5", "mt5", "umt5"), "feature-extraction")  # what their encoders are used for
+
+
+def task_of(model_type: str, tasks: list[str]) -> str:
     """The task a family is tried with: the first it has of those that ask most of the export."""
-    return next(task for task in _MAPPINGS if task in tasks)
+    return _TASKS.get(model_type) or next(task for task in _MAPPINGS if task in tasks)
 
 
 def same_bits(bundle: Path) -> None:
@@ -226,7 +229,7 @@ def main(names: list[str]) -> None:
     """Try families and note what became of them, one by one, so that a stopped run keeps what it has."""
     known, found = families(), read_table()
     for name in names or [n for n in known if n not in found or found[n].path == UNTRIED]:
-        found[name] = run(name, task_of(known[name]), lambda _, bundle: same_bits(bundle))
+        found[name] = run(name, task_of(name, known[name]), lambda _, bundle: same_bits(bundle))
         write_table(found)
         sys.stdout.write(f"{name}: {found[name].path} ({found[name].reason})\n")
         sys.stdout.flush()

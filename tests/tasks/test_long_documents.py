@@ -1,7 +1,7 @@
 """Tagging past the model's window: what windows give is what one look at the whole document gives.
 
-The model's layers are made local (attention and positions add nothing), so a token's label does not depend on what stands
-around it, and the whole document's labels can be computed at once, by torch, without any window.
+The model's layers are made local (attention and positions add nothing), so a token's label does not depend on what
+stands around it, and the whole document's labels can be computed by torch without any window.
 """
 
 import shutil
@@ -18,26 +18,8 @@ from cloister.export import export
 from cloister.runtime import Engine, Tagging, load
 from cloister.runtime.tokens import spans
 
-WORDS = [
-    "ada",
-    "lovelace",
-    "met",
-    "grace",
-    "hopper",
-    "in",
-    "paris",
-    "and",
-    "said",
-    "nothing",
-    "about",
-    "the",
-    "new",
-    "machine",
-    "that",
-    "prints",
-    "tables",
-]
-DOCUMENT = " ".join(WORDS[(i * i + 3 * i) % len(WORDS)] for i in range(400))
+WORDS = "ada lovelace met grace hopper in paris and said nothing about the new machine that prints tables"
+DOCUMENT = " ".join(WORDS.split()[(i * i + 3 * i) % 17] for i in range(400))
 
 
 @pytest.fixture(scope="module")

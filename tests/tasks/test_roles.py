@@ -1,4 +1,4 @@
-"""Semantic role labelling as tagging of (sentence, predicate) pairs, from the toy set of the guide to a bundle's answers."""
+"""Semantic role labelling as tagging of (sentence, predicate) pairs: from the guide's toy set to a bundle's answers."""
 
 import json
 from pathlib import Path
@@ -19,11 +19,17 @@ LABELS = ["O", *(f"{p}-{r}" for r in ("ARG0", "ARG1", "ARGM-LOC", "ARGM-TMP") fo
 def train(folder: Path) -> None:
     """A small BERT that learns the set by heart; words after the first token of a word are not trained, as usual."""
     words: Any = tokenizer("wordpiece")
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
     config = AutoConfig.for_model(
-        "bert", vocab_size=len(words), hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128,
-        max_position_embeddings=80, id2label=dict(enumerate(LABELS)), label2id={x: i for i, x in enumerate(LABELS)},
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-    )  # fmt: skip
+        "bert",
+        vocab_size=len(words),
+        max_position_embeddings=80,
+        id2label=dict(enumerate(LABELS)),
+        label2id={label: i for i, label in enumerate(LABELS)},
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        **sizes,
+    )
     torch.manual_seed(0)
     model: Any = AutoModelForTokenClassification.from_config(config)
     encoded = words(
