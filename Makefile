@@ -47,3 +47,4 @@ clean: ## removes what the targets above made
 
 include redaction.mk
 include serve.mk
+include training.mk
