@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AuditError",
+    "AuditLogError",
     "BundleError",
     "CloisterError",
     "DeadlineExceeded",
@@ -14,6 +15,7 @@ __all__ = [
     "ExportError",
     "InputTooLong",
     "InvalidInput",
+    "KeyFileError",
     "MethodNotAllowed",
     "MissingExtra",
     "ModelFailed",
@@ -24,8 +26,10 @@ __all__ = [
     "RequestError",
     "RequestTimeout",
     "RequestTooLarge",
+    "SealError",
     "ServingError",
     "SettingsError",
+    "SignatureInvalid",
     "StorageError",
     "Unauthorized",
     "Unavailable",
@@ -98,6 +102,12 @@ class BundleError(CloisterError):
     """A bundle is damaged, incomplete, of an unknown format or not a bundle at all."""
 
     code = "bundle_invalid"
+
+
+class SealError(BundleError):
+    """A sealed bundle cannot be used: damaged, changed, too old, of an unknown format, or for somebody else."""
+
+    code = "seal_invalid"
 
 
 class ServingError(CloisterError):
@@ -206,3 +216,21 @@ class DriftError(CloisterError):
     """Outputs differ from the reference by more than the limit that was set for them."""
 
     code = "drift"
+
+
+class KeyFileError(CloisterError):
+    """A key file cannot be used: not there, readable by others, truncated, or of another kind."""
+
+    code = "key_invalid"
+
+
+class SignatureInvalid(CloisterError):
+    """A signature is missing, by another key, or does not hold for what it stands under."""
+
+    code = "signature_invalid"
+
+
+class AuditLogError(CloisterError):
+    """An audit log, or a proof from one, cannot be read: not one, damaged, or of another format or origin."""
+
+    code = "audit_log_invalid"

@@ -6,14 +6,19 @@ import sys
 import typer
 
 from .. import CloisterError, __version__
+from .audit import audit
 from .check import check
 from .export import export
 from .fewshot import fewshot
 from .finetune import finetune
 from .inspect import inspect
+from .keygen import keygen
+from .open import open_
 from .predict import predict
 from .redact import redact
+from .seal import seal
 from .serve import serve
+from .verify import verify
 
 app = typer.Typer(
     name="cloister",
@@ -40,8 +45,10 @@ def _root(
     """Private, fast inference for fine-tuned transformers."""
 
 
-for command in (export, finetune, fewshot, inspect, check, predict, redact, serve):
+for command in (export, finetune, fewshot, inspect, check, predict, redact, serve, keygen, seal, verify):
     app.command()(command)
+app.command("open")(open_)
+app.add_typer(audit)
 
 
 def report(error: CloisterError) -> None:

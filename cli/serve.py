@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import MissingExtra
+from .options import Identity, PublicKey
 
 
 def serve(
@@ -17,7 +18,16 @@ def serve(
         str | None, typer.Option(help="Redaction: a preset, a policy file, or off. [default: identifiers]")
     ] = None,
     audit: Annotated[str | None, typer.Option(help="Folder of the audit log.")] = None,
-    audit_key: Annotated[str | None, typer.Option(help="Key of the audit log.")] = None,
+    identity: Identity = None,
+    public_key: PublicKey = None,
+    min_version: Annotated[int | None, typer.Option(help="Refuse sealed bundles of a lower version.", min=0)] = None,
+    bundle_id: Annotated[list[str] | None, typer.Option(help="NAME=ID: the id the sealed bundle must have.")] = None,
+    audit_key: Annotated[
+        str | None, typer.Option(help="Secret key of the audit log. [default: DIR/audit.key, made on first use]")
+    ] = None,
+    audit_retention: Annotated[
+        int | None, typer.Option(help="Days after which audit records and the keys of their digests are deleted.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with any of the settings.")] = None,
     models: Annotated[str | None, typer.Option(help="Folder of bundles that may be loaded while serving.")] = None,
     memory_limit: Annotated[str | None, typer.Option(help="Refuse new requests above it, for example 2GiB.")] = None,
@@ -46,8 +56,13 @@ def serve(
         "host": host,
         "port": port,
         "policy": policy,
+        "identity": identity,
+        "public_key": public_key,
+        "min_version": min_version,
+        "bundle_ids": bundle_id,
         "audit": audit,
         "audit_key": audit_key,
+        "audit_retention": audit_retention,
         "models": models,
         "memory_limit": memory_limit,
         "api_key_file": api_key_file,

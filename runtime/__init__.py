@@ -2,5 +2,17 @@
 
 from .engine import Engine, Options, load
 from .results import Answer, Classification, Embedding, Entity, Prediction, Tagging
+from .session import Diagnostics
 
-__all__ = ["Answer", "Classification", "Embedding", "Engine", "Entity", "Options", "Prediction", "Tagging", "load"]
+__all__ = [
+    "Answer",
+    "Classification",
+    "Diagnostics",
+    "Embedding",
+    "Engine",
+    "Entity",
+    "Options",
+    "Prediction",
+    "Tagging",
+    "load",
+]

@@ -4,12 +4,12 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import BundleError, InvalidInput, ProviderError
+from .. import BundleError, InvalidInput, ProviderError, Unsupported
 from .bundle import Bundle, read
 from .encoder import Encoder
 from .golden import Check, replay
@@ -19,9 +19,12 @@ from .online import LazyOnline, Pending
 from .packing import Tokens
 from .processor import available_threads, features
 from .results import Prediction
-from .session import Session, available_providers
+from .session import Diagnostics, Session, available_providers
 from .tasks import Prepared, prepare
 from .tokens import TextTokenizer, validated
+
+if TYPE_CHECKING:
+    from ..privacy.unseal import Unseal
 
 Floats = NDArray[np.float32]
 
@@ -34,17 +37,21 @@ class Options:
         provider: `cpu`, `cuda`, or `auto` (the first that is available and for which the bundle has a variant).
         variant: name of a variant; None takes the first that suits the provider.
         threads: threads for one run; None takes what affinity and container quota allow.
+        diagnostics: files that onnxruntime writes about its work; refused for sealed bundles.
     """
 
     provider: str = "auto"
     variant: str | None = None
     threads: int | None = None
+    diagnostics: Diagnostics | None = None
 
 
 class Engine:
     """A loaded bundle. Safe to call from several threads; made by `load`."""
 
-    def __init__(self, bundle: Bundle, variant: Variant, provider: str, threads: int) -> None:
+    def __init__(
+        self, bundle: Bundle, variant: Variant, provider: str, threads: int, diagnostics: Diagnostics | None = None
+    ) -> None:
         manifest = bundle.manifest
         self.manifest: Manifest = manifest
         self.digest: str = bundle.digest
@@ -53,7 +60,9 @@ class Engine:
         self.threads: int = threads
         self.tokenizer = TextTokenizer(bundle.files[manifest.tokenizer.file], manifest.tokenizer)
         weights = {variant.weights: bundle.files[variant.weights]}
-        session = Session(bundle.files[variant.graph], weights, provider=provider, threads=threads)
+        session = Session(
+            bundle.files[variant.graph], weights, provider=provider, threads=threads, diagnostics=diagnostics
+        )
         width = session.width()
         if manifest.head is None and manifest.labels and width is not None and width != len(manifest.labels):
             raise BundleError(
@@ -177,31 +186,38 @@ def load(
     options: Options | None = None,
     expected_digest: str | None = None,
     check: bool = False,
+    unseal: "Unseal | None" = None,
 ) -> Engine:
     """Load a bundle; every file is verified before it is used.
 
     Args:
-        path: the bundle's folder.
+        path: the bundle's folder, or a sealed bundle's.
         options: provider, variant and threads.
         expected_digest: SHA-256 of the manifest that the bundle must have (`cloister inspect` shows it).
         check: also replay the golden inputs on this machine.
+        unseal: keys for a sealed bundle, which is opened in memory; with them no other bundle is loaded.
 
     Raises:
         BundleError: damaged, incomplete, of an unknown format, or not the expected bundle.
+        SealError, SignatureInvalid, KeyFileError: a sealed bundle that does not verify, or keys that do not fit.
+        Unsupported: a sealed bundle with options that would write parts of it to a disk.
         MissingExtra: onnxruntime is not installed.
         ProviderError: no variant for the provider, or the provider is not available.
         DriftError: `check` is on and the golden outputs do not hold here.
     """
-    bundle = read(path, expected_digest=expected_digest)
-    engine = _engine(bundle, options or Options())
+    chosen = options or Options()
+    bundle = _read(path, chosen, expected_digest, unseal)
+    engine = _engine(bundle, chosen)
     if check:
         _replay(bundle, engine).require()
     return engine
 
 
-def check_golden(path: str | os.PathLike[str], options: Options) -> tuple[Check, Engine]:
+def check_golden(
+    path: str | os.PathLike[str], options: Options, unseal: "Unseal | None" = None
+) -> tuple[Check, Engine]:
     """Load a bundle and replay its golden inputs, for the figures; raises as `load` does, but not for drift."""
-    bundle = read(path)
+    bundle = _read(path, options, None, unseal)
     engine = _engine(bundle, options)
     return _replay(bundle, engine), engine
 
@@ -214,11 +230,23 @@ def _head(bundle: Bundle) -> LinearHead | None:
     return LinearHead.decode(data, len(manifest.labels), manifest.head, normalized=manifest.normalized)
 
 
+def _read(
+    path: str | os.PathLike[str], options: Options, expected_digest: str | None, unseal: "Unseal | None"
+) -> Bundle:
+    if unseal is not None and options.diagnostics is not None and options.diagnostics.writes:
+        raise Unsupported(
+            "profiles and optimized models of a sealed bundle would be written to a disk in the clear",
+            hint="leave them out, or measure with the bundle before it is sealed",
+            code="seal_would_leak",
+        )
+    return read(path, expected_digest=expected_digest, unseal=unseal)
+
+
 def _engine(bundle: Bundle, options: Options) -> Engine:
     if options.threads is not None and options.threads < 1:
         raise InvalidInput("threads must be at least 1", hint="leave it out to take what this process may use")
     variant, provider = _select(bundle.manifest.encoder.variants, options)
-    return Engine(bundle, variant, provider, options.threads or available_threads())
+    return Engine(bundle, variant, provider, options.threads or available_threads(), options.diagnostics)
 
 
 def _replay(bundle: Bundle, engine: Engine) -> Check:

@@ -5,17 +5,20 @@ import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import BundleError, CloisterError, MissingExtra, ProviderError
+from .. import BundleError, CloisterError, MissingExtra, ProviderError, Unsupported
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+_MODEL_OPTIONS = "ORT_LOAD_CONFIG_FROM_MODEL"
 
 # ONNX Runtime's fused skip + layer norm is several times slower on CPU than the addition and the layer norm it replaces
 # (benchmarks/README.md), so the fusion is switched off.
@@ -70,6 +73,24 @@ def available_providers() -> list[str]:
     return [name for name, theirs in _PROVIDERS.items() if theirs in offered]
 
 
+@dataclass(frozen=True)
+class Diagnostics:
+    """Files that onnxruntime writes on request. They hold parts of the model.
+
+    Attributes:
+        profile: beginning of the name of a profile (JSON), written when the engine is gone.
+        optimized_model: ONNX file of the graph as onnxruntime runs it.
+    """
+
+    profile: str | None = None
+    optimized_model: str | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether any file is written."""
+        return self.profile is not None or self.optimized_model is not None
+
+
 class Session:
     """One graph, ready to run. Safe to call from several threads at once.
 
@@ -78,31 +99,55 @@ class Session:
         weights: external data files by name, as the graph refers to them; nothing is read from disk.
         provider: `cpu` or `cuda`.
         threads: threads for one run.
+        diagnostics: what is written beside; nothing unless asked for.
 
     Raises:
         BundleError: onnxruntime does not accept the graph.
         ProviderError: the provider is not available.
+        Unsupported: the environment lets models set options.
     """
 
-    def __init__(self, graph: bytes, weights: Mapping[str, bytes], *, provider: str, threads: int) -> None:
+    def __init__(
+        self,
+        graph: bytes,
+        weights: Mapping[str, bytes],
+        *,
+        provider: str,
+        threads: int,
+        diagnostics: Diagnostics | None = None,
+    ) -> None:
         runtime = onnxruntime()
         if provider not in available_providers():
             raise ProviderError(
                 f"this onnxruntime has no provider for {provider}",
                 hint="use --provider cpu, or install the build for it: pip install 'cloister[gpu]'",
             )
+        if os.environ.get(_MODEL_OPTIONS) == "1":
+            raise Unsupported(
+                f"{_MODEL_OPTIONS} lets a model set its own options, such as a profile that is written to the disk",
+                hint=f"unset {_MODEL_OPTIONS}",
+            )
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         # Spinning threads answer a lone request a little sooner, and take the processor from everything beside them.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if diagnostics is not None and diagnostics.profile is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = diagnostics.profile
+        if diagnostics is not None and diagnostics.optimized_model is not None:
+            options.optimized_model_filepath = diagnostics.optimized_model
         if weights:
             options.add_external_initializers_from_files_in_memory(
                 list(weights), list(weights.values()), [len(w) for w in weights.values()]
             )
         try:
             self._session = runtime.InferenceSession(
-                graph, options, providers=[_PROVIDERS[provider]], disabled_optimizers=_SLOW_FUSIONS
+                graph,
+                options,
+                providers=[_PROVIDERS[provider]],
+                disabled_optimizers=_SLOW_FUSIONS,
+                enable_fallback=0,  # it prints names of the graph on standard output
             )
         except Exception as error:
             raise BundleError(

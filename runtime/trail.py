@@ -86,7 +86,15 @@ class Audit(Protocol):
         """A request was refused before it named a model: counted for the summary record."""
         ...
 
-    def close(self) -> None:
+    def passed(self, route: str) -> None:
+        """A request that leaves no record of its own was answered: counted for the summary record."""
+        ...
+
+    async def start(self) -> None:
+        """Begin what goes on beside requests."""
+        ...
+
+    async def close(self) -> None:
         """Write what is outstanding."""
         ...
 
@@ -107,5 +115,11 @@ class NoAudit:
     def refused(self, code: str) -> None:
         """Nothing."""
 
-    def close(self) -> None:
+    def passed(self, route: str) -> None:
+        """Nothing."""
+
+    async def start(self) -> None:
+        """Nothing."""
+
+    async def close(self) -> None:
         """Nothing."""

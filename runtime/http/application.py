@@ -1,7 +1,8 @@
 """The ASGI application: settings become models, guard, gate and routes."""
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from starlette.routing import Router
 
 from ... import NotFound, SettingsError
 from ...privacy.redact import Redactor
+from ...privacy.unseal import Unseal
 from ..engine import Engine, Options, load
 from ..guard import Guard, OpenGuard, PolicyGuard
 from ..manifest import is_plain
 from ..memory import MemoryLimit, parse_size
 from ..models import Models
 from ..online import Concurrency
+from ..records import AuditRecords
 from ..service import Service
 from ..settings import Settings
 from ..trail import Audit, NoAudit
@@ -50,11 +53,12 @@ class Application:
         """Load the models of the settings. Raises what `load` raises; a name that comes twice is a SettingsError."""
         for name, path in named_bundles(self.settings.bundles):
             await self.service.models.add(name, path)
+        await self.service.audit.start()
 
     async def stop(self) -> None:
         """Finish what was accepted and close everything."""
         await self.service.models.close(self.settings.drain)
-        self.service.audit.close()
+        await self.service.audit.close()
         if self.tracer is not None:
             self.tracer.close()
 
@@ -84,9 +88,11 @@ def build(settings: Settings, *, guard: Guard | None = None, audit: Audit | None
     memory = MemoryLimit(parse_size(settings.memory_limit) if settings.memory_limit is not None else None)
     options = Options(provider=settings.provider, threads=settings.threads)
 
-    def load_bundle(path: Path) -> Engine:
+    unseal = sealed_by(settings)
+
+    def load_bundle(name: str, path: Path) -> Engine:
         memory.require(sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else 0)
-        return load(path, options=options)
+        return load(path, options=options, unseal=unseal(name))
 
     models = Models(
         load_bundle,
@@ -97,7 +103,7 @@ def build(settings: Settings, *, guard: Guard | None = None, audit: Audit | None
     )
     telemetry.watch(models)
     chosen = guard or _guard(settings.policy)
-    service = Service(models, chosen, audit or _audit(settings), status_of, memory)
+    service = Service(models, chosen, audit or _audit(settings, chosen), status_of, memory)
     state = State()
     limits = RequestLimits(settings.max_requests, settings.client_requests, settings.client_rate)
     doors = Doors(
@@ -172,18 +178,45 @@ def named_bundles(given: Sequence[str]) -> list[tuple[str, Path]]:
     return list(found.items())
 
 
+def sealed_by(settings: Settings) -> Callable[[str], Unseal | None]:
+    """From a model's name to the keys for its sealed bundle; None where no sealed ones are served.
+
+    Raises:
+        SettingsError: a part of them is missing, or an id is not `NAME=ID`.
+    """
+    ids = dict(pair.partition("=")[::2] for pair in settings.bundle_ids)
+    if not all(name and wanted for name, wanted in ids.items()):
+        raise SettingsError("the id of a sealed bundle cannot be read", hint="write it like NAME=ID")
+    if settings.identity is None and settings.public_key is None and not settings.min_version and not ids:
+        return lambda name: None
+    if settings.identity is None or settings.public_key is None:
+        raise SettingsError(
+            "sealed bundles need an identity and a public key", hint="set both --identity and --public-key"
+        )
+    every = Unseal(settings.identity, settings.public_key, settings.min_version)
+    return lambda name: every.expecting(ids.get(name))
+
+
 def _guard(policy: str) -> Guard:
     if policy == "off":
         return OpenGuard()
     return PolicyGuard(Redactor(policy))
 
 
-def _audit(settings: Settings) -> Audit:
-    if settings.audit is not None or settings.audit_key is not None:
-        raise SettingsError(
-            "this version keeps no audit log", hint="leave --audit out; the log comes with a later version"
+def _audit(settings: Settings, guard: Guard) -> Audit:
+    if settings.audit is None:
+        return NoAudit()
+    from ...privacy.audit import AuditLog
+    from ...privacy.keyfiles import read_secret_key
+
+    key = None if settings.audit_key is None else read_secret_key(settings.audit_key)
+    log = AuditLog(settings.audit, key)
+    if log.made_key:
+        sys.stderr.write(
+            f"warning: made the key of the audit log, {settings.audit}/audit.key; whoever can read the folder can "
+            "forge the log: keep the key elsewhere with --audit-key\n"
         )
-    return NoAudit()
+    return AuditRecords(log, guard.digest, settings.audit_retention)
 
 
 def _check(settings: Settings, keys: Keys) -> None:
@@ -196,6 +229,8 @@ def _check(settings: Settings, keys: Keys) -> None:
         raise SettingsError("TLS needs a certificate and a key", hint="set both --tls-certificate and --tls-key")
     if not settings.bundles and settings.models is None:
         raise SettingsError("there is no model to serve", hint="name a bundle, or a folder of them with --models")
+    if settings.audit is None and (settings.audit_key is not None or settings.audit_retention is not None):
+        raise SettingsError("settings of the audit log, and no audit log", hint="name its folder with --audit")
     if settings.models is not None and not Path(settings.models).is_dir():
         raise SettingsError("the folder of models is not a folder", hint="check the path given with --models")
 

@@ -173,6 +173,7 @@ class Gate:
         if not route.admitted:
             incoming = Incoming(scope.get("path_params", {}), headers, b"", trail, self._doors.timeout)
             await answer.send(await route.handler(None, incoming))
+            self._service.audit.passed(route.path)
             return
         if self._state.draining:
             raise Unavailable("the service is shutting down", hint="send the request to another server")
@@ -189,6 +190,7 @@ class Gate:
                     await self._recorded(route, body, incoming, answer)
                 else:
                     await answer.send(await route.handler(body, incoming))
+                    self._service.audit.passed(route.path)
             except asyncio.CancelledError:
                 if not watch.done():
                     raise

@@ -145,7 +145,13 @@ class Ledger:
     def refused(self, code: str) -> None:
         pass
 
-    def close(self) -> None:
+    def passed(self, route: str) -> None:
+        pass
+
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
         pass
 
 

@@ -154,7 +154,10 @@ def test_kill_leaves_no_hanging_caller(bundles: dict[str, Path]) -> None:
         (["missing-bundle"], "no bundle at the given path"),
         (["a=x", "a=y"], "same name"),
         (["x", "--policy", "nonsense"], "policy"),
-        (["x", "--audit", "log"], "audit"),
+        (["x", "--audit-key", "k"], "no audit log"),
+        (["x", "--audit", "log", "--audit-key", "missing.key"], "key file"),
+        (["x", "--audit", "/dev/null"], "not a folder"),
+        (["x", "--audit", "none/log"], "audit log"),
         (["x", "--host", "0.0.0.0"], "public"),  # noqa: S104
         (["x", "--memory-limit", "much"], "size"),
         (["x", "--config", "missing.toml"], "settings file"),

@@ -23,8 +23,27 @@ GIANTS = {
     "hyperscan": {"privacy/engines.py", "privacy/prefilter.py"},
     "typer": {
         f"cli/{n}.py"
-        for n in ("__init__", "check", "export", "fewshot", "finetune", "inspect", "predict", "redact", "serve")
+        for n in (
+            "__init__",
+            "audit",
+            "check",
+            "export",
+            "fewshot",
+            "finetune",
+            "inspect",
+            "keygen",
+            "open",
+            "options",
+            "predict",
+            "redact",
+            "seal",
+            "serve",
+            "verify",
+        )
     },
+    "pyrage": {"privacy/age.py"},
+    "cryptography": {"privacy/audit/check_notes.py", "privacy/modelsigning.py", "privacy/notes.py"},
+    "model_signing": {"privacy/modelsigning.py"},
     "uvicorn": {"runtime/http/server.py"},
     "starlette": {"runtime/http/application.py"},
     "prometheus_client": {"runtime/http/telemetry.py"},
@@ -87,7 +106,8 @@ def expected_files() -> set[str]:
     )
     code = {f"cloister/{n}" for n in tracked if n.endswith(".py") and n.split("/")[0] in (*LAYERS, "__init__.py")}
     presets = {f"cloister/{n}" for n in tracked if n.startswith("privacy/") and n.endswith(".toml")}
-    return code | presets | {"cloister/py.typed", "cloister/runtime/FORMAT.md"}
+    formats = {"runtime/FORMAT.md", "privacy/SEAL.md", "privacy/audit/FORMAT.md"}
+    return code | presets | {"cloister/py.typed", *(f"cloister/{n}" for n in formats)}
 
 
 def test_wheel_and_source_archive_hold_exactly_what_they_should(tmp_path: Path) -> None:

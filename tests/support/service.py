@@ -27,6 +27,7 @@ class Client:
 
     def __init__(self, application: Application) -> None:
         self.application = application
+        self.closed = False
         self.runner = asyncio.Runner()
         self.runner.run(application.start())
         transport = httpx.ASGITransport(app=application, client=("10.0.0.1", 5000))
@@ -42,8 +43,11 @@ class Client:
         return self.request("GET", path, **more)
 
     def close(self) -> None:
-        self.runner.run(self.application.stop())
-        self.runner.close()
+        """Stop the service; a second call does nothing."""
+        if not self.closed:
+            self.closed = True
+            self.runner.run(self.application.stop())
+            self.runner.close()
 
 
 Serve = Callable[..., Client]
