@@ -45,8 +45,4 @@ bench: install ## the figures of README and benchmarks/README.md; run nothing el
 clean: ## removes what the targets above made
 	rm -rf .venv .venv-light .work .types build dist *.egg-info
 
-include redaction.mk
-include serve.mk
-include contract.mk
-include audit.mk
-include families.mk
+include $(sort $(wildcard *.mk))

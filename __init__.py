@@ -26,6 +26,7 @@ __all__ = [
     "RequestError",
     "RequestTimeout",
     "RequestTooLarge",
+    "SealError",
     "ServingError",
     "SettingsError",
     "SignatureInvalid",
@@ -101,6 +102,12 @@ class BundleError(CloisterError):
     """A bundle is damaged, incomplete, of an unknown format or not a bundle at all."""
 
     code = "bundle_invalid"
+
+
+class SealError(BundleError):
+    """A sealed bundle cannot be used: damaged, changed, too old, of an unknown format, or for somebody else."""
+
+    code = "seal_invalid"
 
 
 class ServingError(CloisterError):

@@ -25,7 +25,7 @@ from cloister.privacy.audit.reader import LogReader
 from cloister.privacy.audit.storage import Appender, Disk
 from cloister.privacy.notes import SecretKey
 
-KEY = SecretKey.generate("example.com/benchmark")
+KEY = SecretKey.generate("cloister-0123abcd")  # as long as the name of a key that a log makes for itself
 BODY = b'{"model":"minilm","input":"How do I reset the password of my account?"}'
 ANSWER = b'{"model":"minilm","data":[{"index":0,"label":"reset_password","score":0.98}]}'
 

@@ -12,9 +12,13 @@ from .export import export
 from .fewshot import fewshot
 from .finetune import finetune
 from .inspect import inspect
+from .keygen import keygen
+from .open import open_
 from .predict import predict
 from .redact import redact
+from .seal import seal
 from .serve import serve
+from .verify import verify
 
 app = typer.Typer(
     name="cloister",
@@ -41,8 +45,9 @@ def _root(
     """Private, fast inference for fine-tuned transformers."""
 
 
-for command in (export, finetune, fewshot, inspect, check, predict, redact, serve):
+for command in (export, finetune, fewshot, inspect, check, predict, redact, serve, keygen, seal, verify):
     app.command()(command)
+app.command("open")(open_)
 app.add_typer(audit)
 
 

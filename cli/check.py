@@ -8,13 +8,17 @@ from typing import Annotated
 
 import typer
 
-from .options import Provider
+from .options import BundleId, Identity, MinVersion, Provider, PublicKey, unseal
 
 
 def check(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
     provider: Annotated[Provider, typer.Option(help="Execution provider.")] = Provider.auto,
     variant: Annotated[str | None, typer.Option(help="Variant by name.")] = None,
+    identity: Identity = None,
+    public_key: PublicKey = None,
+    min_version: MinVersion = 0,
+    bundle_id: BundleId = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Replay the golden inputs on this machine; exit 1 when they do not hold.
@@ -24,7 +28,8 @@ def check(
     """
     from ..runtime.engine import Options, check_golden
 
-    result, engine = check_golden(bundle, Options(provider=provider.value, variant=variant))
+    options = Options(provider=provider.value, variant=variant)
+    result, engine = check_golden(bundle, options, unseal(identity, public_key, min_version, bundle_id))
     if as_json:
         fields = {
             "holds": result.holds,

@@ -8,11 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from .. import CloisterError
+from .options import BundleId, Identity, MinVersion, PublicKey, unseal
 from .table import accuracy, show
 
 
 def inspect(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    identity: Identity = None,
+    public_key: PublicKey = None,
+    min_version: MinVersion = 0,
+    bundle_id: BundleId = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Show a bundle's task, labels, variants, figures, digest and origin.
@@ -23,7 +28,7 @@ def inspect(
 
     from ..runtime.bundle import read
 
-    found = read(bundle)
+    found = read(bundle, unseal=unseal(identity, public_key, min_version, bundle_id))
     manifest = found.manifest
     if as_json:
         fields: dict[str, Any] = {"digest": found.digest, "size_bytes": found.size, **msgspec.to_builtins(manifest)}
@@ -32,6 +37,8 @@ def inspect(
         sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
         return
     rows: dict[str, str] = {"task": manifest.task}
+    if found.sealed:
+        rows["sealed"] = "yes; opened in memory"
     if manifest.labels:
         rows["labels"] = _shortened(manifest.labels)
     if manifest.pooling:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from .. import CloisterError, InvalidInput
-from .options import Provider
+from .options import BundleId, Identity, MinVersion, Provider, PublicKey, unseal
 
 _BATCH = 256
 _HINT = 'a line is {"id": …, "text": "…"} and for pairs also "text_pair"'
@@ -38,6 +38,10 @@ def predict(
     ] = False,
     provider: Annotated[Provider, typer.Option(help="Execution provider.")] = Provider.auto,
     variant: Annotated[str | None, typer.Option(help="Variant by name.")] = None,
+    identity: Identity = None,
+    public_key: PublicKey = None,
+    min_version: MinVersion = 0,
+    bundle_id: BundleId = None,
 ) -> None:
     r"""Answer texts with a bundle, in order, one JSON object a line.
 
@@ -49,7 +53,8 @@ def predict(
     """
     from ..runtime.engine import Options, load
 
-    engine = load(bundle, options=Options(provider=provider.value, variant=variant))
+    options = Options(provider=provider.value, variant=variant)
+    engine = load(bundle, options=options, unseal=unseal(identity, public_key, min_version, bundle_id))
     asked: dict[str, Any] = {"truncate": truncate, "top_k": top_k, "labels": _labels(labels)}
     engine.predict([], **asked)  # labels that do not fit are one error, not one for each line
     lines = _arguments(texts) if texts else _read(sys.stdin.buffer)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import MissingExtra
+from .options import Identity, PublicKey
 
 
 def serve(
@@ -17,6 +18,10 @@ def serve(
         str | None, typer.Option(help="Redaction: a preset, a policy file, or off. [default: identifiers]")
     ] = None,
     audit: Annotated[str | None, typer.Option(help="Folder of the audit log.")] = None,
+    identity: Identity = None,
+    public_key: PublicKey = None,
+    min_version: Annotated[int | None, typer.Option(help="Refuse sealed bundles of a lower version.", min=0)] = None,
+    bundle_id: Annotated[list[str] | None, typer.Option(help="NAME=ID: the id the sealed bundle must have.")] = None,
     audit_key: Annotated[
         str | None, typer.Option(help="Secret key of the audit log. [default: DIR/audit.key, made on first use]")
     ] = None,
@@ -51,6 +56,10 @@ def serve(
         "host": host,
         "port": port,
         "policy": policy,
+        "identity": identity,
+        "public_key": public_key,
+        "min_version": min_version,
+        "bundle_ids": bundle_id,
         "audit": audit,
         "audit_key": audit_key,
         "audit_retention": audit_retention,

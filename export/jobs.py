@@ -137,6 +137,7 @@ def labelled_job(base: Base, parts: Parts, options: TrainingOptions, work: Path)
         work=work,
         weights=_weights(rows, train, labels) if options.balanced else None,
     )
+    job.begin(rows.rows)
     chosen = None if validation is None else made(validation)
 
     def measure(logits: Sequence[Floats]) -> Mapping[str, float]:

@@ -48,9 +48,9 @@ class Fit:
 def fit(vectors: Numbers, wanted: Flags, *, exclusive: bool, always: Flags) -> Fit:
     """Fit a head.
 
-    The strength is the smallest whose cross-validated figure is within one standard error of the best (Breiman et al.,
-    1984): stronger regularization keeps the energy of unknown texts low. A single factor on the logits, chosen by
-    held-out log loss, then calibrates the probabilities (temperature scaling, Guo et al., 2017, arXiv:1706.04599).
+    The strength is the one with the best cross-validated figure, the stronger regularization among equals. A single
+    factor on the logits, chosen by held-out log loss, then calibrates the probabilities (temperature scaling, Guo et
+    al., 2017, arXiv:1706.04599).
 
     Args:
         vectors: `[n, D]`, unit length.
@@ -66,10 +66,7 @@ def fit(vectors: Numbers, wanted: Flags, *, exclusive: bool, always: Flags) -> F
     if not trials:
         weights, bias = _regression(vectors, wanted, exclusive, DEFAULT_STRENGTH)
         return Fit(weights, bias, _centroids(vectors, wanted), DEFAULT_STRENGTH, None, None)
-    best = max(trials, key=lambda trial: trial.accuracy)
-    held = len(best.rows)
-    least = best.accuracy - np.sqrt(best.accuracy * (1 - best.accuracy) / held)
-    chosen = next(trial for trial in trials if trial.accuracy >= least)
+    chosen = max(trials, key=lambda trial: trial.accuracy)
     factor = chosen.temperature()
     weights, bias = _regression(vectors, wanted, exclusive, chosen.strength)
     scope = chosen.scope(factor) if exclusive else None
@@ -91,12 +88,12 @@ class _Trial:
             weights, bias = _regression(vectors[kept], wanted[kept], exclusive, strength)
             logits.append(vectors[held] @ weights.T + bias)
             cosines.append((vectors[held] @ _centroids(vectors[kept], wanted[kept]).T).max(1))
-        self.rows = np.concatenate(folds)
-        self._wanted = wanted[self.rows]
+        rows = np.concatenate(folds)
+        self._wanted = wanted[rows]
         self._logits = np.concatenate(logits)
         self._cosines = np.concatenate(cosines)
         if exclusive:
-            self.accuracy = float(self._wanted[np.arange(len(self.rows)), self._logits.argmax(1)].mean())
+            self.accuracy = float(self._wanted[np.arange(len(rows)), self._logits.argmax(1)].mean())
         else:
             self.accuracy = multi_label_f1(self._wanted, self._logits >= 0)[0]
 

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import (
     AutoModel,
@@ -29,9 +29,9 @@ from transformers import (
 )
 
 from .. import ExportError
-from ..runtime.manifest import Pooling
 from ..runtime.processor import features as processor_features
 from .features import IGNORED, Feature, Features, padded
+from .pooled import PooledClassifier
 from .source import Base, quiet
 
 Loss = Literal["classes", "flags", "numbers", "tokens"]
@@ -40,68 +40,7 @@ Measure = Callable[[Sequence[NDArray[np.float32]]], Mapping[str, float]]
 
 _MASKED = 0.15
 """Share of tokens that are masked (Devlin et al., 2018)."""
-_DROPOUT = 0.1
 _MOST_STEPS_BETWEEN_CHECKPOINTS = 1000
-
-
-class PooledClassifier(nn.Module):
-    """A classifier over a sentence embedding: what a model that pools over its tokens continues as.
-
-    A head on the first token, as `BertForSequenceClassification` has it, would begin from a vector that a mean-pooled
-    model was never trained to use.
-    """
-
-    def __init__(self, encoder: PreTrainedModel, pooling: Pooling, labels: int) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.pooling = pooling
-        self.linear = nn.Linear(int(cast(Any, encoder.config).hidden_size), labels)
-        nn.init.normal_(self.linear.weight, std=0.02)
-        nn.init.zeros_(self.linear.bias)
-
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """Shape: `[B, S]` -> logits `[B, labels]`."""
-        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **types).last_hidden_state
-        mask = attention_mask[..., None].to(hidden.dtype)
-        if self.pooling == "mean":
-            vector = (hidden * mask).sum(1) / mask.sum(1)
-        elif self.pooling == "max":
-            vector = hidden.masked_fill(mask == 0, -math.inf).amax(1)
-        else:
-            vector = hidden[:, 0]
-        return {"logits": self.linear(nn.functional.dropout(vector, _DROPOUT, self.training))}
-
-    def save(self, folder: Path, window: int) -> None:
-        """Write a sentence-transformers folder whose last module, Dense, gives the logits."""
-        self.encoder.save_pretrained(folder)
-        width, labels = self.linear.in_features, self.linear.out_features
-        flags = {f"pooling_mode_{name}": False for name in ("cls_token", "mean_tokens", "max_tokens")}
-        flags[f"pooling_mode_{self.pooling}_token" + ("" if self.pooling == "cls" else "s")] = True
-        kinds = (("Transformer", ""), ("Pooling", "1_Pooling"), ("Dense", "2_Dense"))
-        modules = [
-            {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
-            for i, (kind, path) in enumerate(kinds)
-        ]
-        dense = {
-            "in_features": width,
-            "out_features": labels,
-            "bias": True,
-            "activation_function": "torch.nn.modules.linear.Identity",
-        }
-        contents = {
-            "modules.json": modules,
-            "sentence_bert_config.json": {"max_seq_length": window, "do_lower_case": False},
-            "1_Pooling/config.json": {"word_embedding_dimension": width, **flags},
-            "2_Dense/config.json": dense,
-        }
-        for name, content in contents.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-        tensors = {"linear.weight": self.linear.weight, "linear.bias": self.linear.bias}
-        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, folder / "2_Dense/model.safetensors")
 
 
 def seeded(seed: int) -> None:
@@ -259,6 +198,26 @@ class Training:
         best = trainer.state.best_global_step if validation is not None else None
         steps = trainer.state.global_step
         return Trained(steps, best or steps, 0 if checkpoint is None else int(checkpoint.name.rsplit("-", 1)[1]))
+
+    def begin(self, rows: Sequence[Feature], *, most: int = 32) -> None:
+        """Let a pooled classifier begin from at most so many examples of each class; other models stay as they are."""
+        if not isinstance(self.model, PooledClassifier) or self._loss != "classes":
+            return
+        seen: Counter[int] = Counter()
+        chosen = []
+        for row in rows:
+            seen[row["labels"]] += 1
+            if seen[row["labels"]] <= most:
+                chosen.append(row)
+        chosen.sort(key=lambda row: len(row["input_ids"]))
+        self.model.eval()
+        vectors, classes = [], []
+        for start in range(0, len(chosen), 64):
+            batch = self._collate(chosen[start : start + 64])
+            classes.append(batch.pop("labels"))
+            with torch.no_grad():
+                vectors.append(self.model.pooled(**batch))
+        self.model.begin(torch.cat(vectors), torch.cat(classes))
 
     def predict(self, rows: Sequence[Feature], batch_size: int = 32) -> list[NDArray[np.float32]]:
         """Logits of each row, in float32, in order. Shape: `[labels]`, or `[n, labels]` for token targets."""

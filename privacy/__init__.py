@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .audit.log import AuditLog as AuditLog
     from .jsondoc import redact_json as redact_json
     from .policy import Policy as Policy
     from .policy import PolicyError as PolicyError
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from .stream import RedactionStream as RedactionStream
     from .stream import TaggedSpan as TaggedSpan
     from .stream import Tagger as Tagger
+    from .unseal import Unseal as Unseal
     from .vault import RestoreStream as RestoreStream
 
 _HOMES = {
+    "AuditLog": "audit.log",
     "Policy": "policy",
     "PolicyError": "policy",
     "Redaction": "redact",
@@ -32,13 +35,14 @@ _HOMES = {
     "Span": "spans",
     "TaggedSpan": "stream",
     "Tagger": "stream",
+    "Unseal": "unseal",
     "redact_json": "jsondoc",
 }
 
 __all__ = list(_HOMES)
 
 # Packages of the extras; anything else that is missing is a fault of the installation.
-_EXTRA = ("hyperscan", "phonenumbers", "re2", "regex", "stdnum")
+_EXTRA = ("cryptography", "hyperscan", "phonenumbers", "re2", "regex", "stdnum")
 
 
 def __getattr__(name: str) -> Any:
@@ -53,6 +57,6 @@ def __getattr__(name: str) -> Any:
         from .. import MissingExtra
 
         raise MissingExtra(
-            f"Redaction needs the package {error.name}.",
+            f"This needs the package {error.name}.",
             hint="Run pip install 'cloister[privacy]' or 'cloister[edge]'.",
         ) from error

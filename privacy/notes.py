@@ -18,10 +18,13 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from .. import KeyFileError, MissingExtra, SignatureInvalid
 
-from .. import KeyFileError, SignatureInvalid
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+except ModuleNotFoundError as missing:
+    raise MissingExtra("signatures are not installed", hint="pip install 'cloister[seal]'") from missing
 
 NOTE = 0x01
 COSIGNATURE = 0x04

@@ -13,11 +13,13 @@ from .results import (
     Score,
     Tagging,
 )
+from .session import Diagnostics
 
 __all__ = [
     "Answer",
     "Candidate",
     "Classification",
+    "Diagnostics",
     "Embedding",
     "Engine",
     "Entity",

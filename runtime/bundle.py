@@ -1,20 +1,27 @@
-"""A bundle on disk: read and verified into memory, or written whole."""
+"""A bundle: read and verified into memory, from its folder or from a sealed one, or written whole."""
 
-import errno
 import hashlib
 import os
-import shutil
-import stat
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from .. import BundleError, OutputExists, StorageError
+from ..privacy.storage import Folder, Irregular, new_folder, system_errors, write_synced
 from .manifest import MANIFEST, File, Manifest, decode, encode
 
+if TYPE_CHECKING:
+    from ..privacy.unseal import Unseal
+
+SEAL = "seal.json"
+"""The file that tells a sealed bundle from a plain one."""
+
 _MANIFEST_LIMIT = 16 << 20
+
+Keep = Callable[[Manifest], Collection[str]]
+"""From a manifest to the names of the files that are to be held in memory."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,17 +34,35 @@ class Bundle:
             identifies the whole bundle.
         files: contents by name, exactly the bytes that were verified.
         listed_bytes: bytes of all files but the manifest.
+        raw: the manifest's bytes, as they were verified.
+        sealed: whether it came out of a sealed bundle.
     """
 
     manifest: Manifest
     digest: str
     files: Mapping[str, bytes]
+    raw: bytes
     listed_bytes: int
+    sealed: bool = False
 
     @property
     def size(self) -> int:
         """Bytes of all files, manifest included."""
-        return self.listed_bytes + len(encode(self.manifest))
+        return self.listed_bytes + len(self.raw)
+
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """Every file of the bundle's folder, the manifest first."""
+        return {MANIFEST: self.raw, **self.files}
+
+
+class _Source(Protocol):
+    """Where a bundle's files come from: a folder, or a sealed bundle that is opened in memory."""
+
+    @property
+    def names(self) -> frozenset[str]: ...
+
+    def read(self, name: str, limit: int) -> bytes: ...
 
 
 def file_entry(name: str, data: bytes) -> File:
@@ -49,60 +74,87 @@ def read(
     folder: str | os.PathLike[str],
     *,
     expected_digest: str | None = None,
-    keep: Callable[[Manifest], Collection[str]] | None = None,
+    unseal: "Unseal | None" = None,
+    keep: Keep | None = None,
 ) -> Bundle:
     """Read a bundle; every byte is verified before anything is parsed.
 
     Args:
-        folder: the bundle's folder.
-        expected_digest: what the SHA-256 of the manifest must be.
+        folder: the bundle's folder, or a sealed bundle's.
+        expected_digest: SHA-256 of the manifest that the bundle must have.
+        unseal: keys for a sealed bundle. With them a bundle that is not sealed is refused: whoever can replace the
+            folder could otherwise put one of their own there.
         keep: names the files whose contents are wanted; the others are verified all the same, and not held in memory.
 
     Raises:
         BundleError: damaged, incomplete, with unlisted files, of an unknown format, or not the expected bundle.
+        SealError, SignatureInvalid, KeyFileError: a sealed bundle that does not verify, or keys that do not fit.
         StorageError: the operating system refused.
     """
     root = Path(folder)
-    with _system_errors("read the bundle"):
+    with system_errors("read the bundle"):
         if not root.exists():
             raise BundleError("there is no bundle at the given path", hint="check the path", code="bundle_not_found")
-        if not root.is_dir() or not (root / MANIFEST).exists():
+        sealed = (root / SEAL).exists()
+        if not root.is_dir() or not (sealed or (root / MANIFEST).exists()):
             raise BundleError(
                 "the path is not a bundle: it has no manifest.json",
                 hint="`cloister export MODEL OUT` makes a bundle from a model folder",
                 code="bundle_not_found",
             )
-        data = _read_regular(root / MANIFEST, _MANIFEST_LIMIT)
-        digest = hashlib.sha256(data).hexdigest()
-        if expected_digest is not None and digest != expected_digest.lower():
+        if sealed and unseal is None:
             raise BundleError(
-                "the bundle's digest is not the expected one",
-                hint="this is another bundle, or the manifest was changed",
-                code="bundle_digest_mismatch",
+                "the bundle is sealed",
+                hint="open it with --identity and --public-key (in Python: unseal=Unseal(…))",
+                code="bundle_sealed",
             )
-        manifest = decode(data)
-        listed = {f.name for f in manifest.files} | {MANIFEST}
-        present = {entry.name for entry in os.scandir(root)}
-        if present != listed:
-            kind = "a file that the manifest does not list" if present - listed else "not all files the manifest lists"
+        if unseal is not None and not sealed:
             raise BundleError(
-                f"the bundle has {kind}",
-                hint="keep nothing else in a bundle's folder; copy the whole folder, or export the model again",
-                code="bundle_files_mismatch",
+                "the bundle is not sealed, and with keys for sealed bundles no other is opened",
+                hint="leave out --identity and --public-key, or `cloister seal` the bundle",
+                code="bundle_not_sealed",
             )
-        kept = listed if keep is None else set(keep(manifest))
-        return Bundle(manifest, digest, dict(_contents(root, manifest, kept)), sum(f.bytes for f in manifest.files))
+        with ExitStack() as stack:
+            if unseal is None:
+                return _read(stack.enter_context(Folder(root)), expected_digest, keep, sealed=False)
+            from ..privacy.seal import open_sealed
+
+            return _read(stack.enter_context(open_sealed(root, unseal, "bundle")), expected_digest, keep, sealed=True)
 
 
-def _contents(root: Path, manifest: Manifest, kept: Collection[str]) -> Iterator[tuple[str, bytes]]:
+def _read(source: _Source, expected_digest: str | None, keep: Keep | None, *, sealed: bool) -> Bundle:
+    data = _regular(source, MANIFEST, _MANIFEST_LIMIT)
+    digest = hashlib.sha256(data).hexdigest()
+    if expected_digest is not None and digest != expected_digest.lower():
+        raise BundleError(
+            "the bundle's digest is not the expected one",
+            hint="this is another bundle, or the manifest was changed",
+            code="bundle_digest_mismatch",
+        )
+    manifest = decode(data)
+    listed = {f.name for f in manifest.files} | {MANIFEST}
+    present = source.names
+    if present != listed:
+        kind = "a file that the manifest does not list" if present - listed else "not all files the manifest lists"
+        raise BundleError(
+            f"the bundle has {kind}",
+            hint="keep nothing else in a bundle's folder; copy the whole folder, or export the model again",
+            code="bundle_files_mismatch",
+        )
+    kept = listed if keep is None else set(keep(manifest))
+    total = sum(f.bytes for f in manifest.files)
+    return Bundle(manifest, digest, dict(_contents(source, manifest, kept)), data, total, sealed)
+
+
+def _contents(source: _Source, manifest: Manifest, kept: Collection[str]) -> Iterator[tuple[str, bytes]]:
     for entry in manifest.files:
-        data = _verified(root, entry)
+        data = _verified(source, entry)
         if entry.name in kept:
             yield entry.name, data
 
 
-def _verified(root: Path, entry: File) -> bytes:
-    data = _read_regular(root / entry.name, entry.bytes)
+def _verified(source: _Source, entry: File) -> bytes:
+    data = _regular(source, entry.name, entry.bytes)
     if len(data) != entry.bytes or hashlib.sha256(data).hexdigest() != entry.sha256:
         raise BundleError(
             f"{entry.name} is not the file the manifest describes",
@@ -112,27 +164,21 @@ def _verified(root: Path, entry: File) -> bytes:
     return data
 
 
-def _read_regular(path: Path, limit: int) -> bytes:
-    """Contents of a regular file of at most `limit` bytes, never through a link."""
+def _regular(source: _Source, name: str, limit: int) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.EMLINK):
+        return source.read(name, limit)
+    except Irregular as error:
+        if error.why == "link":
             raise BundleError(
-                f"{path.name} is a link", hint="copy the file itself into the bundle", code="bundle_files_mismatch"
+                f"{name} is a link", hint="copy the file itself into the bundle", code="bundle_files_mismatch"
             ) from error
-        raise
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
+        if error.why == "kind":
             raise BundleError(
-                f"{path.name} is not a regular file", hint="export the model again", code="bundle_files_mismatch"
-            )
-        if status.st_size > limit:
-            raise BundleError(
-                f"{path.name} is larger than it should be", hint="export the model again", code="bundle_hash_mismatch"
-            )
-        return file.read(limit + 1)
+                f"{name} is not a regular file", hint="export the model again", code="bundle_files_mismatch"
+            ) from error
+        raise BundleError(
+            f"{name} is larger than it should be", hint="export the model again", code="bundle_hash_mismatch"
+        ) from error
 
 
 def check_output(folder: str | os.PathLike[str], *, force: bool) -> Path:
@@ -142,7 +188,7 @@ def check_output(folder: str | os.PathLike[str], *, force: bool) -> Path:
         OutputExists: something is there and `force` is off, or what is there is not a bundle.
         StorageError: the parent folder does not exist.
     """
-    with _system_errors("write the bundle"):
+    with system_errors("write the bundle"):
         return _checked_output(Path(os.path.abspath(folder)), force=force)
 
 
@@ -176,55 +222,7 @@ def write(folder: str | os.PathLike[str], manifest: Manifest, files: Mapping[str
     decode(data)  # what we would refuse to read we do not write
     if {f.name: f for f in manifest.files} != {n: file_entry(n, d) for n, d in files.items()}:
         raise BundleError("the manifest does not describe the files to write", hint="report this as a bug")
-    with _system_errors("write the bundle"):
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
-        try:
-            for name, content in {**files, MANIFEST: data}.items():
-                _write_synced(staging / name, content)
-            staging.chmod(0o755)
-            _sync_folder(staging)
-            _swap(staging, target)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-        _sync_folder(target.parent)
+    with system_errors("write the bundle"), new_folder(target, replace=force) as staging:
+        for name, content in {**files, MANIFEST: data}.items():
+            write_synced(staging / name, content)
     return hashlib.sha256(data).hexdigest()
-
-
-def _swap(staging: Path, target: Path) -> None:
-    if not target.exists():
-        staging.rename(target)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".replaced", dir=target.parent))
-    try:
-        target.rename(aside)  # onto an empty folder: allowed, and atomic
-        try:
-            staging.rename(target)
-        except OSError:
-            aside.rename(target)
-            raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _system_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise StorageError(f"cannot {what}: {reason}", hint="check free space, permissions and the path") from error

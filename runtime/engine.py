@@ -4,12 +4,13 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import BundleError, InvalidInput, ProviderError
+from .. import BundleError, InvalidInput, ProviderError, Unsupported
 from .bundle import Bundle, read
 from .encoder import Encoder
 from .golden import Check, replay
@@ -20,9 +21,12 @@ from .packing import Tokens
 from .processor import available_threads
 from .results import Prediction
 from .selection import Selection, select, this_machine
-from .session import CpuNodes, Node, Session
+from .session import CpuNodes, Diagnostics, Node, Session
 from .tasks import TOP_K, Prepared, Wanted, labelled, prepare
 from .tokens import TextTokenizer, validated
+
+if TYPE_CHECKING:
+    from ..privacy.unseal import Unseal
 
 Floats = NDArray[np.float32]
 
@@ -36,12 +40,14 @@ class Options:
         variant: name of a variant; None takes the first that suits provider and processor.
         threads: threads for one run; None takes what affinity and container quota allow.
         cpu_nodes: whether single operators may run on the processor under another provider: `refuse` or `warn`.
+        diagnostics: files that onnxruntime writes about its work; refused for sealed bundles.
     """
 
     provider: str = "auto"
     variant: str | None = None
     threads: int | None = None
     cpu_nodes: CpuNodes = "refuse"
+    diagnostics: Diagnostics | None = None
 
 
 class Engine:
@@ -54,7 +60,7 @@ class Engine:
         nodes: every operator of the graph as onnxruntime runs it, with its provider.
     """
 
-    def __init__(self, bundle: Bundle, chosen: Selection, threads: int, cpu_nodes: CpuNodes) -> None:
+    def __init__(self, bundle: Bundle, chosen: Selection, options: Options) -> None:
         manifest = bundle.manifest
         variant = chosen.variant
         self.manifest: Manifest = manifest
@@ -62,15 +68,16 @@ class Engine:
         self.variant: Variant = variant
         self.provider: str = chosen.provider
         self.selection: str = chosen.reason
-        self.threads: int = threads
+        self.threads: int = options.threads or available_threads()
         self.tokenizer = TextTokenizer(bundle.files[manifest.tokenizer.file], manifest.tokenizer)
         session = Session(
             bundle.files[variant.graph],
             {name: bundle.files[name] for name in variant.external},
             provider=chosen.provider,
-            threads=threads,
+            threads=self.threads,
             exact_sums=chosen.exact_sums,
-            cpu_nodes=cpu_nodes,
+            cpu_nodes=options.cpu_nodes,
+            diagnostics=options.diagnostics,
         )
         self.nodes: tuple[Node, ...] = session.nodes
         width = session.width()
@@ -223,28 +230,34 @@ def load(
     options: Options | None = None,
     expected_digest: str | None = None,
     check: bool = False,
+    unseal: "Unseal | None" = None,
 ) -> Engine:
     """Load a bundle; every file is verified before it is used.
 
     Args:
-        path: the bundle's folder.
+        path: the bundle's folder, or a sealed bundle's.
         options: provider, variant and threads.
         expected_digest: SHA-256 of the manifest that the bundle must have (`cloister inspect` shows it).
         check: also replay the golden inputs on this machine, and where they do not hold take a float variant when the
             bundle has one. A variant that was made without its provider at hand is always checked.
+        unseal: keys for a sealed bundle, which is opened in memory; with them no other bundle is loaded.
 
     Raises:
         BundleError: damaged, incomplete, of an unknown format, or not the expected bundle.
+        SealError, SignatureInvalid, KeyFileError: a sealed bundle that does not verify, or keys that do not fit.
+        Unsupported: a sealed bundle with options that would write parts of it to a disk.
         MissingExtra: onnxruntime is not installed.
         ProviderError: no variant for the provider, or the provider is not available.
         DriftError: the golden outputs were checked, do not hold here, and no float variant holds either.
     """
-    return _load(path, options or Options(), expected_digest=expected_digest, check=check)[0]
+    return _load(path, options or Options(), expected_digest, unseal, check=check)[0]
 
 
-def check_golden(path: str | os.PathLike[str], options: Options) -> tuple[Check, Engine]:
+def check_golden(
+    path: str | os.PathLike[str], options: Options, unseal: "Unseal | None" = None
+) -> tuple[Check, Engine]:
     """Load a bundle as `load` with `check` does, for the figures; raises as `load` does, but not for drift."""
-    engine, check = _load(path, options, expected_digest=None, check=True, refuse=False)
+    engine, check = _load(path, options, None, unseal, check=True, refuse=False)
     if check is None:
         raise ValueError("a checked load without a check")
     return check, engine
@@ -261,31 +274,38 @@ def _head(bundle: Bundle) -> LinearHead | None:
 def _load(
     path: str | os.PathLike[str],
     options: Options,
-    *,
     expected_digest: str | None,
+    unseal: "Unseal | None",
+    *,
     check: bool,
     refuse: bool = True,
 ) -> tuple[Engine, Check | None]:
     """The first variant that starts and, where that is asked for, holds; after one that does not hold only floats."""
     if options.threads is not None and options.threads < 1:
         raise InvalidInput("threads must be at least 1", hint="leave it out to take what this process may use")
+    if unseal is not None and options.diagnostics is not None and options.diagnostics.writes:
+        raise Unsupported(
+            "profiles and optimized models of a sealed bundle would be written to a disk in the clear",
+            hint="leave them out, or measure with the bundle before it is sealed",
+            code="seal_would_leak",
+        )
     found: list[Selection] = []
 
     def files_of_first(manifest: Manifest) -> set[str]:
         found.extend(select(manifest.encoder.variants, options.provider, options.variant, this_machine()))
         return _needed(manifest, found[0].variant)
 
-    bundle = read(path, expected_digest=expected_digest, keep=files_of_first)
+    bundle = read(path, expected_digest=expected_digest, unseal=unseal, keep=files_of_first)
     failed: tuple[Engine, Check] | None = None
     notes: list[str] = []
     for chosen in found:
         if failed is not None and chosen.variant.precision not in _FLOAT:
             continue
         if chosen is not found[0]:
-            needed = _needed(bundle.manifest, chosen.variant)
-            bundle = read(path, expected_digest=bundle.digest, keep=lambda _, needed=needed: needed)  # type: ignore[misc]
+            keep = partial(_needed, variant=chosen.variant)
+            bundle = read(path, expected_digest=bundle.digest, unseal=unseal, keep=keep)
         try:
-            engine = Engine(bundle, chosen, options.threads or available_threads(), options.cpu_nodes)
+            engine = Engine(bundle, chosen, options)
         except ProviderError as error:
             if options.provider != "auto" or chosen.provider == found[-1].provider:
                 raise

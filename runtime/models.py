@@ -9,8 +9,9 @@ from pathlib import Path
 
 from .. import CloisterError, NotFound, Unavailable
 from .batching import Batch
+from .bundle import SEAL
 from .engine import Engine
-from .manifest import is_plain
+from .manifest import MANIFEST, is_plain
 from .online import Concurrency, OnlineEngine
 
 Observe = Callable[[str, Batch], None]
@@ -47,7 +48,7 @@ class Models:
     """Models by name. A swap changes one reference: requests that hold the old model finish on it.
 
     Args:
-        load: bundle folder to engine, verified; may take seconds and memory, runs in a thread.
+        load: a model's name and bundle folder to engine, verified; may take seconds and memory, runs in a thread.
         concurrency: for every model.
         folder: where `load(name)` looks; None: models are only what `add` brought.
         observe: told about every batch of every model.
@@ -56,7 +57,7 @@ class Models:
 
     def __init__(
         self,
-        load: Callable[[Path], Engine],
+        load: Callable[[str, Path], Engine],
         *,
         concurrency: Concurrency,
         folder: Path | None = None,
@@ -112,7 +113,7 @@ class Models:
     def _ready(self, name: str, path: Path) -> OnlineEngine:
         observe = self._observe
         online = OnlineEngine(
-            self._load(path), self._concurrency, None if observe is None else lambda batch: observe(name, batch)
+            self._load(name, path), self._concurrency, None if observe is None else lambda batch: observe(name, batch)
         )
         online.warm_up()
         return online
@@ -177,4 +178,4 @@ class Models:
 
 
 def _is_bundle(path: Path) -> bool:
-    return path.is_dir() and (path / "manifest.json").is_file()
+    return path.is_dir() and any((path / name).is_file() for name in (MANIFEST, SEAL))

@@ -12,12 +12,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import BundleError, CloisterError, MissingExtra, ProviderError
+from .. import BundleError, CloisterError, MissingExtra, ProviderError, Unsupported
 
 Arrays = Mapping[str, NDArray[np.generic]]
 CpuNodes = Literal["refuse", "warn"]
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+_MODEL_OPTIONS = "ORT_LOAD_CONFIG_FROM_MODEL"
 
 # ONNX Runtime's fused skip + layer norm is several times slower on CPU than the addition and the layer norm it replaces
 # (benchmarks/README.md), so the fusion is switched off.
@@ -81,6 +83,24 @@ class Node:
     provider: str
 
 
+@dataclass(frozen=True)
+class Diagnostics:
+    """Files that onnxruntime writes on request. They hold parts of the model.
+
+    Attributes:
+        profile: beginning of the name of a profile (JSON), written when the engine is gone.
+        optimized_model: ONNX file of the graph as onnxruntime runs it.
+    """
+
+    profile: str | None = None
+    optimized_model: str | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether any file is written."""
+        return self.profile is not None or self.optimized_model is not None
+
+
 class Session:
     """One graph, ready to run. Safe to call from several threads at once.
 
@@ -91,10 +111,12 @@ class Session:
         threads: threads for one run.
         exact_sums: have signed 8-bit weights widened on processors whose 8-bit products saturate: slower, and right.
         cpu_nodes: whether single operators may run on the processor when the provider is another: `refuse` or `warn`.
+        diagnostics: what is written beside; nothing unless asked for.
 
     Raises:
         BundleError: onnxruntime does not accept the graph.
         ProviderError: the provider is not available, or does not run every operator and `cpu_nodes` refuses.
+        Unsupported: the environment lets models set options.
     """
 
     def __init__(
@@ -106,12 +128,18 @@ class Session:
         threads: int,
         exact_sums: bool = False,
         cpu_nodes: CpuNodes = "refuse",
+        diagnostics: Diagnostics | None = None,
     ) -> None:
         runtime = onnxruntime()
         if provider not in available_providers():
             raise ProviderError(
                 f"this onnxruntime has no provider for {provider}",
                 hint="use --provider cpu, or install the build for it: pip install 'cloister[gpu]'",
+            )
+        if os.environ.get(_MODEL_OPTIONS) == "1":
+            raise Unsupported(
+                f"{_MODEL_OPTIONS} lets a model set its own options, such as a profile that is written to the disk",
+                hint=f"unset {_MODEL_OPTIONS}",
             )
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -121,13 +149,22 @@ class Session:
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         if exact_sums:
             options.add_session_config_entry("session.x64quantprecision", "1")
+        if diagnostics is not None and diagnostics.profile is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = diagnostics.profile
+        if diagnostics is not None and diagnostics.optimized_model is not None:
+            options.optimized_model_filepath = diagnostics.optimized_model
         if weights:
             options.add_external_initializers_from_files_in_memory(
                 list(weights), list(weights.values()), [len(w) for w in weights.values()]
             )
         try:
             self._session = runtime.InferenceSession(
-                graph, options, providers=[_PROVIDERS[provider]], disabled_optimizers=_SLOW_FUSIONS
+                graph,
+                options,
+                providers=[_PROVIDERS[provider]],
+                disabled_optimizers=_SLOW_FUSIONS,
+                enable_fallback=0,  # it prints names of the graph on standard output
             )
         except Exception as error:
             if provider != "cpu":

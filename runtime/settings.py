@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from .. import SettingsError
+from ..privacy.process import is_secret
 from .online import BATCH_TOKENS, QUEUE_TOKENS
 
 PREFIX = "CLOISTER_"
@@ -28,6 +29,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             public address.
         insecure_public: allow a public address without API keys.
         policy: a preset, the path of a policy, or `off`.
+        identity, public_key: for sealed bundles, the device's identity (file, `env:NAME` or `fd:N`) and the publisher's
+            public key; with them no other bundles are served.
+        min_version: lowest version of a sealed bundle.
+        bundle_ids: `NAME=ID`, the id that the sealed bundle of a name must have.
         audit, audit_key: folder and secret key of the audit log.
         audit_retention: days after which the audit log's records, and the keys of their digests, are deleted.
         api_key_file: lines `NAME sha256:HEX`; the variable CLOISTER_API_KEY may hold one more key.
@@ -55,6 +60,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     allowed_hosts: list[str] = []
     insecure_public: bool = False
     policy: str = "identifiers"
+    identity: str | None = None
+    public_key: str | None = None
+    min_version: Annotated[int, msgspec.Meta(ge=0)] = 0
+    bundle_ids: list[str] = []
     audit: str | None = None
     audit_key: str | None = None
     audit_retention: Positive | None = None
@@ -105,11 +114,16 @@ def read_settings(
         raise SettingsError(f"unknown setting: {unknown[0]}", hint=f"known are {', '.join(known)}")
     try:
         # Variables are strings, so numbers and booleans may come as such.
-        return msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(
             f"a setting is invalid: {error}", hint="`cloister serve --print-config` shows them"
         ) from None
+    if any(is_secret(source) for source in (settings.identity, settings.audit_key) if source is not None):
+        raise SettingsError(
+            "a secret key stands where its file belongs", hint="make a new key, and give its file, env:NAME or fd:N"
+        )
+    return settings
 
 
 def _toml(file: Path) -> dict[str, Any]:

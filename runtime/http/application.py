@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from starlette.routing import Router
 
 from ... import NotFound, SettingsError
 from ...privacy.redact import Redactor
+from ...privacy.unseal import Unseal
 from ..engine import Engine, Options, load
 from ..guard import Guard, OpenGuard, PolicyGuard
 from ..manifest import is_plain
@@ -87,9 +88,11 @@ def build(settings: Settings, *, guard: Guard | None = None, audit: Audit | None
     memory = MemoryLimit(parse_size(settings.memory_limit) if settings.memory_limit is not None else None)
     options = Options(provider=settings.provider, threads=settings.threads)
 
-    def load_bundle(path: Path) -> Engine:
+    unseal = sealed_by(settings)
+
+    def load_bundle(name: str, path: Path) -> Engine:
         memory.require(sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else 0)
-        return load(path, options=options)
+        return load(path, options=options, unseal=unseal(name))
 
     models = Models(
         load_bundle,
@@ -173,6 +176,25 @@ def named_bundles(given: Sequence[str]) -> list[tuple[str, Path]]:
             raise SettingsError("two models have the same name", hint="give one of them another: NAME=BUNDLE")
         found[name] = path
     return list(found.items())
+
+
+def sealed_by(settings: Settings) -> Callable[[str], Unseal | None]:
+    """From a model's name to the keys for its sealed bundle; None where no sealed ones are served.
+
+    Raises:
+        SettingsError: a part of them is missing, or an id is not `NAME=ID`.
+    """
+    ids = dict(pair.partition("=")[::2] for pair in settings.bundle_ids)
+    if not all(name and wanted for name, wanted in ids.items()):
+        raise SettingsError("the id of a sealed bundle cannot be read", hint="write it like NAME=ID")
+    if settings.identity is None and settings.public_key is None and not settings.min_version and not ids:
+        return lambda name: None
+    if settings.identity is None or settings.public_key is None:
+        raise SettingsError(
+            "sealed bundles need an identity and a public key", hint="set both --identity and --public-key"
+        )
+    every = Unseal(settings.identity, settings.public_key, settings.min_version)
+    return lambda name: every.expecting(ids.get(name))
 
 
 def _guard(policy: str) -> Guard:

@@ -16,8 +16,8 @@ LAYERS = ["privacy", "runtime", "export", "cli"]  # from the bottom up
 GIANTS = {
     "onnxruntime": {"runtime/session.py"},
     "tokenizers": {"runtime/tokens.py"},
-    "torch": {f"export/{n}.py" for n in ("attention", "padded", "reference", "source", "trace", "training")},
-    "transformers": {f"export/{n}.py" for n in ("answers", "attention", "padded", "source", "training")},
+    "torch": {f"export/{n}.py" for n in ("attention", "padded", "pooled", "reference", "source", "trace", "training")},
+    "transformers": {f"export/{n}.py" for n in ("answers", "attention", "padded", "pooled", "source", "training")},
     "sklearn": {"export/logistic.py"},
     "optimum": {"export/source.py"},
     "hyperscan": {"privacy/engines.py", "privacy/prefilter.py"},
@@ -31,16 +31,23 @@ GIANTS = {
             "fewshot",
             "finetune",
             "inspect",
+            "keygen",
+            "open",
+            "options",
             "predict",
             "redact",
+            "seal",
             "serve",
+            "verify",
         )
     },
+    "pyrage": {"privacy/age.py"},
+    "cryptography": {"privacy/audit/check_notes.py", "privacy/modelsigning.py", "privacy/notes.py"},
+    "model_signing": {"privacy/modelsigning.py"},
     "uvicorn": {"runtime/http/server.py"},
     "starlette": {"runtime/http/application.py"},
     "prometheus_client": {"runtime/http/telemetry.py"},
     "opentelemetry": {"runtime/http/telemetry.py"},
-    "cryptography": {"privacy/notes.py", "privacy/audit/check_notes.py"},
 }
 
 
@@ -99,7 +106,8 @@ def expected_files() -> set[str]:
     )
     code = {f"cloister/{n}" for n in tracked if n.endswith(".py") and n.split("/")[0] in (*LAYERS, "__init__.py")}
     presets = {f"cloister/{n}" for n in tracked if n.startswith("privacy/") and n.endswith(".toml")}
-    return code | presets | {"cloister/py.typed", "cloister/runtime/FORMAT.md", "cloister/privacy/audit/FORMAT.md"}
+    formats = {"runtime/FORMAT.md", "privacy/SEAL.md", "privacy/audit/FORMAT.md"}
+    return code | presets | {"cloister/py.typed", *(f"cloister/{n}" for n in formats)}
 
 
 def test_wheel_and_source_archive_hold_exactly_what_they_should(tmp_path: Path) -> None:
