@@ -1,7 +1,7 @@
 """Small steps on an ONNX graph: read and add constants, insert operators, look upstream, clean up."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx_ir as ir
@@ -139,7 +139,7 @@ def in_memory(model: ir.Model, weights_name: str) -> tuple[bytes, bytes]:
                 len(blob),
                 tensor.nbytes,
                 tensor.dtype,
-                shape=ir.Shape(tensor.shape),
+                shape=cast(ir.Shape, tensor.shape),
                 name=value.name or "",
             )
             blob.extend(tensor.tobytes())

@@ -116,7 +116,7 @@ class _Packed(nn.Module):
         match self.head:
             case "sequence" if self.reads == "last":
                 hidden = self.model.base_model(**inputs).last_hidden_state[0]
-                return cast(Tensor, self.model.score(attention.per_text(hidden, lengths, "last")))
+                return cast(Tensor, cast(Any, self.model).score(attention.per_text(hidden, lengths, "last")))
             case "sequence":
                 with _one_row_per_text(self.model, lengths, self.reads):
                     return cast(Tensor, self.model(**inputs).logits)
@@ -264,8 +264,8 @@ def _verify(source: Source, model: ir.Model) -> None:
     expected = np.stack(wanted) if source.head == "sequence" else np.concatenate(wanted)
     if got.shape != expected.shape:
         raise _NotPacked("the packed graph gives outputs of another shape than the model")
-    error = float(np.abs(got - expected).max()) / max(float(np.abs(expected).max()), 1e-6)
-    if not error <= _VERIFIED_ERROR:
+    difference = float(np.abs(got - expected).max()) / max(float(np.abs(expected).max()), 1e-6)
+    if not difference <= _VERIFIED_ERROR:
         raise _NotPacked("on a pack the model computes something else: it does not take positions from outside")
 
 

@@ -171,7 +171,10 @@ class TextTokenizer:
         return result
 
     def _window(self, encoding: Encoding, sequence: int, first: int, index: int, *, truncated: bool = False) -> Window:
-        content = np.array([i for i, s in enumerate(encoding.sequence_ids) if s == sequence], np.intp)
+        # In a pair that is put together from its parts only the second text's tokens belong to a sequence.
+        own = (s == sequence or (sequence == 0 and s is None) for s in encoding.sequence_ids)
+        plain = zip(own, encoding.special_tokens_mask, strict=True)
+        content = np.array([i for i, (mine, special) in enumerate(plain) if mine and not special], np.intp)
         offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)[content]
         words = np.array([-1 if w is None else w for w in encoding.word_ids], np.int64)[content]
         return Window(self._tokens(encoding, index), content, offsets, words, first, truncated)

@@ -9,9 +9,12 @@ from typing import Literal
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, which the imports below do
 
 import pytest
+import torch
 
 from cloister.runtime import Engine, load
 from tests.support.models import save
+
+torch.set_num_threads(1)  # models are tiny: more threads would only wait for each other
 
 Precision = Literal["int8", "fp32"]
 

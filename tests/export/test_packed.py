@@ -12,7 +12,7 @@ from transformers import AutoModel, AutoTokenizer
 from cloister import CloisterError
 from cloister.export import attention, export, trace
 from cloister.export.architectures import ARCHITECTURES, Architecture
-from cloister.runtime import load
+from cloister.runtime import load, packing
 from cloister.runtime.bundle import read
 from tests.support import sweep
 
@@ -115,7 +115,7 @@ def test_a_window_that_is_off_by_one_is_found_out(
 def test_positions_that_start_elsewhere_are_found_out(
     tmp_path: Path, model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = trace.pack
+    plain = packing.pack
 
     def shifted(tokens: Any, first_position: int, mask_id: int | None = None) -> Any:
         return plain(tokens, first_position + 1, mask_id)

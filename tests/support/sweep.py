@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx_ir as ir
@@ -25,6 +25,8 @@ from cloister.export import export, pipeline
 from cloister.export.architectures import facts
 from cloister.runtime import load
 from tests.support.models import AUTO, tokenizer
+
+Precision = Literal["int8", "fp32"]
 
 _MAPPINGS = {
     "text-classification": "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
@@ -194,9 +196,10 @@ def run(model_type: str, task: str, check: Callable[[Path, Path], None] | None =
     with tempfile.TemporaryDirectory() as folder, _traced_once():
         source = save(Path(folder) / "model", model_type, task)
         report = None
-        for precision in ("fp32", "int8"):
+        precisions: tuple[Precision, ...] = ("fp32", "int8")
+        for precision in precisions:
             try:
-                report = export(source, Path(folder) / precision, task=task, precision=precision)  # type: ignore[arg-type]
+                report = export(source, Path(folder) / precision, task=task, precision=precision)
             except CloisterError as error:
                 return Outcome(task, "refused", f"{error.code}: {error.message}")
             if check is not None:
@@ -208,7 +211,7 @@ def run(model_type: str, task: str, check: Callable[[Path, Path], None] | None =
 @contextmanager
 def _traced_once() -> Iterator[None]:
     """Both precisions from one trace, which takes most of the time: quantizing changes the graph, so a copy is kept."""
-    plain = pipeline.trace
+    plain: Any = vars(pipeline)["trace"]
     kept: list[tuple[Any, Any]] = []
 
     def trace(source: Any) -> Any:
@@ -218,11 +221,11 @@ def _traced_once() -> Iterator[None]:
         made, proto = kept[0]
         return replace(made, model=ir.from_proto(proto))
 
-    pipeline.trace = trace
+    vars(pipeline)["trace"] = trace
     try:
         yield
     finally:
-        pipeline.trace = plain
+        vars(pipeline)["trace"] = plain
 
 
 def main(names: list[str]) -> None:

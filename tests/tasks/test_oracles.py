@@ -133,7 +133,7 @@ def test_thresholds_by_label(tmp_path: Path, make_model: MakeModel) -> None:
     texts = [f"text number {i}" for i in range(8)]
     chosen = {}
     for name, given in (("half", None), ("all", 0.0), ("none", 1.0), ("one", {"b": 0.0, "a": 1.0, "c": 1.0})):
-        export(folder, tmp_path / name, precision="fp32", head=HeadOptions(threshold=given))  # type: ignore[arg-type]
+        export(folder, tmp_path / name, precision="fp32", head=HeadOptions(threshold=given))
         chosen[name] = [p.labels for p in load(tmp_path / name).predict(texts)]  # type: ignore[union-attr]
     assert chosen["all"] == [("a", "b", "c")] * 8
     assert chosen["none"] == [()] * 8
