@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from cloister.export import export, nbits, pipeline, quantize
 from cloister.export import variants as making
 from cloister.export.head import HeadOptions, settle
 from cloister.export.source import read as read_model
+from cloister.export.texts import CALIBRATION
 from cloister.runtime import load
 from cloister.runtime.bundle import read
 from cloister.runtime.engine import Options
@@ -89,7 +91,7 @@ def _drafts(texts: list[str]) -> tuple[making.Drafts, Any]:
     source = read_model(str(wb.model_folder()))
     settings = pipeline.provisional(source, settle(HeadOptions(), source), "built-in")
     tokenizer = TextTokenizer(source.tokenizer_json.encode(), settings.tokenizer)
-    calibration = tokenizer.encode(list(pipeline.CALIBRATION), truncate=True)[0]
+    calibration = tokenizer.encode(list(CALIBRATION), truncate=True)[0]
     return making.Drafts(source, calibration, settings.tokenizer.padding_id), tokenizer.encode(texts, truncate=True)[0]
 
 
@@ -102,7 +104,6 @@ def _fidelity(drafts: making.Drafts, tokens: Any, wanted: Any, precision: Any) -
 
 def _roundings(drafts: making.Drafts, tokens: Any, wanted: Any) -> None:
     print("\nint8 weights, and whether sums of their products can saturate on x86 without VNNI")
-    ours = quantize.quantize_columns
 
     def scaled(largest: int) -> Callable[[Any], Any]:
         def columns(weight: Any) -> Any:
@@ -111,25 +112,22 @@ def _roundings(drafts: making.Drafts, tokens: Any, wanted: Any) -> None:
 
         return columns
 
-    ways = {"8 bits, saturates": scaled(127), "pairs bounded (Cloister)": ours, "7 bits": scaled(64)}
-    try:
-        for name, way in ways.items():
-            quantize.quantize_columns = way
+    ways = {
+        "8 bits, saturates": scaled(127),
+        "pairs bounded (Cloister)": quantize.quantize_columns,
+        "7 bits": scaled(64),
+    }
+    for name, way in ways.items():
+        with patch.object(quantize, "quantize_columns", way):
             print(f"  {name:<26}{_fidelity(drafts, tokens, wanted, 'int8')}")
-    finally:
-        quantize.quantize_columns = ours
 
 
 def _blocks(drafts: making.Drafts, tokens: Any, wanted: Any) -> None:
     print("\nint4 by block size (share of int8's linear weights)")
-    chosen = nbits.BLOCK
-    try:
-        for block in (16, 32, 64, 128):
-            nbits.BLOCK = block
-            drafts.forget()
+    for block in (16, 32, 64, 128):
+        drafts.forget()
+        with patch.object(nbits, "BLOCK", block):
             print(f"  {block:>4} ({0.5 + 4 / block:.3f})  {_fidelity(drafts, tokens, wanted, 'int4')}")
-    finally:
-        nbits.BLOCK = chosen
 
 
 if __name__ == "__main__":

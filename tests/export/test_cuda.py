@@ -54,7 +54,7 @@ def make_both(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -
     return make
 
 
-class PackedMultiHeadAttention(OpRun):  # type: ignore[misc]
+class PackedMultiHeadAttention(OpRun):
     """The operator as its schema's documentation describes it, in numpy."""
 
     op_domain = "com.microsoft"

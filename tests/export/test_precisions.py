@@ -147,7 +147,7 @@ def test_int4_codes_are_what_the_operator_reads(width: int) -> None:
     rows = random.standard_normal((200, width)).astype(np.float32)
     codes, scales = nbits.round_blocks(weight, rows)
     helper = onnx.helper
-    shape = {"K": width, "N": 24, "bits": 4, "block_size": nbits.BLOCK}
+    shape: Any = {"K": width, "N": 24, "bits": 4, "block_size": nbits.BLOCK}
     node = helper.make_node("MatMulNBits", ["x", "codes", "scales"], ["y"], domain="com.microsoft", **shape)
     graph = helper.make_graph(
         [node],

@@ -183,9 +183,12 @@ def test_signed_weights_that_may_saturate_are_widened(monkeypatch: pytest.Monkey
     entries: list[tuple[str, str]] = []
     options = sessions.onnxruntime().SessionOptions
     plain = options.add_session_config_entry
-    monkeypatch.setattr(
-        options, "add_session_config_entry", lambda self, k, v: (entries.append((k, v)), plain(self, k, v))[1]
-    )
+
+    def recorded(self: object, key: str, value: str) -> None:
+        entries.append((key, value))
+        plain(self, key, value)
+
+    monkeypatch.setattr(options, "add_session_config_entry", recorded)
     wanted = load(two).predict(["Where is my parcel?"])
     assert ("session.x64quantprecision", "1") not in entries
     monkeypatch.setattr(selection, "_may_saturate", lambda variant: True)
