@@ -39,6 +39,7 @@ def main() -> None:
     )
     parser.add_argument("--max-drop", type=float, default=0.003)
     parser.add_argument("--max-flips", type=float)
+    parser.add_argument("--int4", action="store_true", help="measure int4 too, without a contract")
     chosen = parser.parse_args()
     wb.WORK.mkdir(exist_ok=True)
     out = wb.WORK / f"accuracy-{chosen.model.name}"
@@ -53,9 +54,11 @@ def main() -> None:
     print(
         f"\n{chosen.model.name}: {report.task}, contract on {len(contract.data.examples)} examples: {report.accuracy}"
     )
-    four = wb.WORK / f"accuracy-{chosen.model.name}-int4"
-    export(chosen.model, four, precision="int4", calibration=texts, force=True)
-    _table(chosen, {"Cloister int8": out, "Cloister int4, no contract": four})
+    bundles = {"Cloister int8": out}
+    if chosen.int4:
+        bundles["Cloister int4, no contract"] = wb.WORK / f"accuracy-{chosen.model.name}-int4"
+        export(chosen.model, bundles["Cloister int4, no contract"], precision="int4", calibration=texts, force=True)
+    _table(chosen, bundles)
 
 
 def _table(chosen: Any, bundles: dict[str, Path]) -> None:
