@@ -32,6 +32,7 @@ from . import contract as contracts
 from . import parity, report
 from .contract import Contract
 from .head import HeadOptions, Settled, settle
+from .normal import with_reference
 from .source import Source, Text, read
 from .store import store
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes
@@ -88,8 +89,8 @@ def export(
         task: one of the supported tasks; told from the model's config when None.
         precision: `int8` (row-wise, with smoothed activations), `int4` (weights), `fp16` (for CUDA), `fp32`; several in
             a list or separated by commas make a bundle with as many variants, the preferred one first.
-        calibration: texts of the model's domain, at most 512 are read; the built-in set when None. Only the ranges of
-            activations are kept of them.
+        calibration: texts of the model's domain, at most 512 are read; the built-in set when None. Of them the bundle
+            keeps ranges of activations, and counts of labels, scores and lengths for monitoring.
         contract: labelled data and how much quality may be lost on it; integer variants return layers to float until
             it is kept.
         head: thresholds of labels, hypothesis of zero-shot classification.
@@ -153,15 +154,16 @@ def export(
             accuracy = kept[draft.precision].accuracy if draft.precision in kept else None
             variants.append(_variant(draft, graph, [of.weights, *of.shared], figures, accuracy, largest))
         files["golden.json"] = golden.encode(golden_texts, outputs)
-        reports = report.files(kept)
-    with step("Writing the bundle"):
-        files |= reports
+        files |= report.files(kept)
         manifest = msgspec.structs.replace(
             manifest,
             components=[Component(kind="encoder", variants=variants)],
-            reports=sorted(reports),
+            reports=sorted(set(files) & {report.TABLE, report.CHART}),
             files=[bundle.file_entry(name, data) for name, data in sorted(files.items())],
         )
+        seen = (calibration and texts) if contract is None else contract.data.inputs
+        manifest = with_reference(manifest, files, tokenizer, drafts.encoder(made[0]), seen)
+    with step("Writing the bundle"):
         digest = bundle.write(target, manifest, files, force=force)
     first = variants[0]
     return Report(
