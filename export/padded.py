@@ -16,9 +16,9 @@ from ..runtime.packing import pad
 from ..runtime.processor import available_threads
 from ..runtime.session import Session
 from .graph import Editor, clean, in_memory
-from .reference import tokenized
+from .original import tokenized
 from .source import Source, quiet
-from .texts import PROBES
+from .texts import CONTEXTS, PROBES
 
 OPSET = 21
 OUTPUT = "output"
@@ -71,17 +71,18 @@ def padded(source: Source) -> ir.Model:
 
 
 def _run(source: Source, model: ir.Model) -> None:
-    """Whether a padded graph runs at all, on texts of several lengths alone and twice; the parity gate judges the rest.
+    """Whether a padded graph runs at all, on texts and pairs, alone and beside others; the parity gate judges the rest.
 
     Raises:
         ExportError: onnxruntime cannot run it.
     """
     graph, weights = in_memory(model, "padded.weights")
-    texts = tokenized(source, source.asked(PROBES[:4]))
+    asked = source.asked(PROBES[:4])
+    texts = tokenized(source, asked if source.head == "masked" else [*asked, *CONTEXTS[:2]])
     try:
         session = Session(graph, {"padded.weights": weights}, provider="cpu", threads=available_threads())
         for tokens in texts:
-            for count in (1, 2):
+            for count in (1, 2, 3):
                 session.run(pad([tokens] * count, 0, source.mask_id))
     except Exception as error:
         raise ExportError(

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import DriftError, ExportError
+from ..runtime.encoder import Encoder
 from ..runtime.heads import softmax
 from ..runtime.manifest import Parity, Pooling
 from ..runtime.packing import Tokens
-from .reference import Floats, outputs, tokenized
+from .original import Floats, outputs, tokenized
 from .source import Source, Text
 
 
@@ -80,6 +81,23 @@ def _pooled(rows: Floats, pooling: Pooling | None) -> Floats:
             return np.asarray(rows[0])
         case "last":
             return np.asarray(rows[-1])
+
+
+def run(source: Source, encoder: Encoder, tokens: Sequence[Tokens]) -> list[Floats]:
+    """Outputs of an exported graph, as `reference` gives the model's.
+
+    Raises:
+        ExportError: the graph fails on inputs that the model takes, such as texts and pairs in one batch for heads that
+            count end-of-text tokens (BART's).
+    """
+    try:
+        return encoder.forward(tokens)
+    except Exception as error:
+        raise ExportError(
+            f"the graph of model type {source.config.model_type} fails on texts or pairs that the model takes",
+            hint="try another --task: its head for this one cannot be exported for every input",
+            code="graph_fails",
+        ) from error
 
 
 def same_tokens(source: Source, texts: Sequence[Text], tokens: Sequence[Tokens]) -> None:

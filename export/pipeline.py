@@ -32,7 +32,7 @@ from . import contract as contracts
 from . import parity, report
 from .contract import Contract
 from .head import HeadOptions, Settled, settle
-from .normal import with_reference
+from .reference import with_reference
 from .source import Source, Text, read
 from .store import store
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes
@@ -147,7 +147,7 @@ def export(
             graph = "encoder.onnx" if len(made) == 1 else f"encoder.{draft.precision}.onnx"
             files |= {graph: of.graph, **of.files}
             encoder = drafts.encoder(draft, of if draft.twin is draft.model else None)
-            figures = parity.compare(loaded, wanted, encoder.forward(_tokens(tokenizer, probe_texts)))
+            figures = parity.compare(loaded, wanted, parity.run(loaded, encoder, _tokens(tokenizer, probe_texts)))
             parity.gate(figures, wanted, draft.precision)
             outputs[draft.precision] = encoder.forward(_tokens(tokenizer, golden_texts))
             largest = max(float(np.abs(o).max()) for o in outputs[draft.precision])

@@ -79,6 +79,9 @@ class Choice:
 
 def linears(graph: ir.Graph, stack: str | tuple[str, ...]) -> list[Linear]:
     """The layers to quantize: products with a constant matrix that were traced inside the modules named `stack`."""
+    for node in nodes_of(graph, "", "Gemm"):
+        if scope(node).startswith(stack):
+            _split(graph, node)
     found: dict[tuple[str, ...], Linear] = {}
     by_input: dict[str, list[ir.Node]] = {}
     for node in nodes_of(graph, "", "MatMul"):
@@ -97,6 +100,31 @@ def linears(graph: ir.Graph, stack: str | tuple[str, ...]) -> list[Linear]:
         group.inputs.append(source)
         group.products.append(products)
     return list(found.values())
+
+
+def _split(graph: ir.Graph, node: ir.Node) -> None:
+    """A `Gemm` with constant weight, as GPT-2's layers are traced, as the product and sum that it is."""
+    weight, bias = constant(node.inputs[1]), node.inputs[2] if len(node.inputs) > 2 else None
+    scaled = any(a.as_float() != 1.0 for n, a in node.attributes.items() if n in ("alpha", "beta"))
+    turned = {n: a.as_int() for n, a in node.attributes.items() if n.startswith("trans")}
+    if weight is None or scaled or turned.get("transA"):
+        return
+    edit = Editor(graph, node)
+    name = node.outputs[0].name or "gemm"
+    matrix = node.inputs[1]
+    if turned.get("transB") and matrix is not None:
+        matrix = edit.constant(f"{matrix.name}.turned", np.ascontiguousarray(weight.T))
+    product = edit.op("MatMul", [node.inputs[0], matrix], f"{name}.product")
+    made = product.producer()
+    if made is not None:
+        made.metadata_props.update(node.metadata_props)
+    product.shape = node.outputs[0].shape
+    if bias is None:
+        replace(node, product)
+        return
+    total = edit.op("Add", [product, bias], f"{name}.total")
+    total.shape = node.outputs[0].shape
+    replace(node, total)
 
 
 def _lower_bound(value: ir.Value) -> float | None:

@@ -1,47 +1,57 @@
-"""The source model in PyTorch, one text at a time without padding: what an exported graph is measured against."""
+"""What the model answers to the user's own texts, as histograms in the bundle: what a service calls normal later."""
 
 from collections.abc import Sequence
-from typing import Any, cast
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
+import msgspec
 
-from ..runtime.packing import Tokens
-from .source import Source, Text
+from ..privacy.monitoring.reference import build, encode
+from ..runtime import bundle
+from ..runtime.encoder import Encoder
+from ..runtime.manifest import Manifest
+from ..runtime.tasks import Wanted, prepare
+from ..runtime.tokens import TextTokenizer
+from ..runtime.watch import outcome
 
-Floats = NDArray[np.float32]
+NAME = "reference.json"
+_MOST = 4096
 
-
-def tokenized(source: Source, texts: Sequence[Text], longest: int | None = None) -> list[Tokens]:
-    """Texts by the source's own tokenizer, cut to the model's window, and to `longest` tokens where given."""
-    limit = source.window if longest is None else min(longest, source.window)
-    found = []
-    for text in texts:
-        pair = (text,) if isinstance(text, str) else text
-        encoded = cast(Any, source.tokenizer)(*pair, truncation="longest_first", max_length=limit)
-        types = np.array(encoded["token_type_ids"], np.int64) if source.token_types else None
-        found.append(Tokens(np.array(encoded["input_ids"], np.int64), types))
-    return found
+Text = str | tuple[str, str]
 
 
-def outputs(source: Source, tokens: Tokens) -> Floats:
-    """What the task's graph gives for one text.
+def with_reference(
+    manifest: Manifest,
+    files: dict[str, bytes],
+    tokenizer: TextTokenizer,
+    encoder: Encoder,
+    texts: Sequence[Text] | None,
+) -> Manifest:
+    """The manifest with a monitoring reference, whose file is added to `files`; unchanged where it cannot have one.
 
-    Shape: `[labels]`; `[n, labels]`, `[n, 2]` or `[n, hidden]` for a head per token; `[m, vocabulary]` for m masks.
+    Args:
+        manifest: without a reference.
+        files: contents of the bundle's files by name.
+        texts: the user's evaluation texts, else calibration texts; at most 4,096 are answered. None: there are none. Of
+            them only counts reach the bundle: of labels, of scores by bin, of lengths by octave.
     """
-    ids = torch.from_numpy(tokens.ids)[None]
-    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    if tokens.types is not None:
-        inputs["token_type_ids"] = torch.from_numpy(tokens.types)[None]
-    with torch.no_grad():
-        found = source.model(**inputs)
-    match source.head:
-        case "sequence" | "tokens":
-            return cast(Floats, found.logits[0].numpy())
-        case "spans":
-            return np.stack([found.start_logits[0].numpy(), found.end_logits[0].numpy()], axis=-1)
-        case "masked":
-            return cast(Floats, found.logits[0].numpy()[tokens.ids == source.mask_id])
-        case "hidden":
-            return cast(Floats, found.last_hidden_state[0].numpy())
+    if not texts:
+        return manifest
+    if manifest.task in _ASKED:
+        return manifest
+    pairs = manifest.task in _PAIRS
+    fitting = [t for t in texts if isinstance(t, tuple) == pairs or manifest.task in _EITHER][:_MOST]
+    if not fitting:
+        return manifest
+    prepared = prepare(manifest, tokenizer, fitting, Wanted(truncate=True))
+    outcomes = [outcome(p) for p in prepared.finish(encoder.forward(prepared.tokens))]
+    labels = [o.labels for o in outcomes if o.labels is not None]
+    scores = [o.score for o in outcomes if o.score is not None]
+    lengths = [len(t) if isinstance(t, str) else len(t[0]) + len(t[1]) for t in fitting]
+    files[NAME] = encode(build(labels, scores, lengths))
+    entry = bundle.file_entry(NAME, files[NAME])
+    listed = sorted([*manifest.files, entry], key=lambda file: file.name)
+    return msgspec.structs.replace(manifest, reference=NAME, files=listed)
+
+
+_EITHER = ("text-classification", "feature-extraction", "token-classification")
+_PAIRS = ("question-answering", "text-ranking", "sentence-similarity")
+_ASKED = ("zero-shot-classification", "fill-mask")  # what they answer depends on more than their texts

@@ -351,7 +351,7 @@ def _model(folder: Path, task: str, config: Any) -> PreTrainedModel:
 
     with _as_export_error("this architecture has no model for the task", "architecture_unsupported"):
         auto = TasksManager.get_model_class_for_task(task, library="transformers")
-        if task == "feature-extraction" and config.is_encoder_decoder and type(config) in _ENCODERS:
+        if task == "feature-extraction" and type(config) in _ENCODERS:
             auto = transformers.AutoModelForTextEncoding
         if type(config) not in auto._model_mapping:
             raise ExportError(
@@ -401,7 +401,7 @@ def _model(folder: Path, task: str, config: Any) -> PreTrainedModel:
     return cast(PreTrainedModel, model.eval())
 
 
-_ENCODERS = transformers.AutoModelForTextEncoding._model_mapping  # the encoders of T5 and its kin, alone
+_ENCODERS = transformers.AutoModelForTextEncoding._model_mapping  # of T5 and its kin the encoder alone
 
 
 @contextmanager

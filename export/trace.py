@@ -18,8 +18,8 @@ from . import attention
 from .architectures import facts
 from .graph import in_memory
 from .lower import lower_for_cpu
+from .original import outputs, tokenized
 from .padded import OPSET, OUTPUT, padded, quietly_exported
-from .reference import outputs, tokenized
 from .source import Source, quiet
 from .texts import PROBES
 
@@ -266,7 +266,7 @@ def _verify(source: Source, model: ir.Model) -> None:
         raise _NotPacked("the packed graph gives outputs of another shape than the model")
     difference = float(np.abs(got - expected).max()) / max(float(np.abs(expected).max()), 1e-6)
     if not difference <= _VERIFIED_ERROR:
-        raise _NotPacked("on a pack the model computes something else: it does not take positions from outside")
+        raise _NotPacked("on a pack the model computes something else than on single texts")
 
 
 def _first_sentence(error: Exception) -> str:
