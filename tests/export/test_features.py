@@ -100,7 +100,8 @@ def test_a_batch_is_padded() -> None:
     assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch["labels"].tolist() == [[0, 1, IGNORED], [2, IGNORED, IGNORED]]
     flags = padded([{"input_ids": np.array([1]), "labels": np.array([1, 0], np.float32)}], 0)["labels"]
-    assert (flags.dtype, flags.tolist()) == (np.float32, [[1, 0]])
+    assert flags.dtype == np.float32
+    assert flags.tolist() == [[1, 0]]
     assert padded([{"input_ids": np.array([1]), "labels": 3}], 0)["labels"].tolist() == [3]
 
 
