@@ -4,18 +4,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .contract import Contract as Contract
     from .few_shot import FewShotReport as FewShotReport
     from .few_shot import fewshot as fewshot
     from .fine_tune import FineTuneReport as FineTuneReport
     from .fine_tune import finetune as finetune
+    from .head import HeadOptions as HeadOptions
     from .options import TrainingOptions as TrainingOptions
     from .pipeline import Report as Report
     from .pipeline import export as export
 
 # torch and transformers take seconds to import: a command that never exports must not pay for them.
 _HOMES = {
+    "Contract": "contract",
     "FewShotReport": "few_shot",
     "FineTuneReport": "fine_tune",
+    "HeadOptions": "head",
     "Report": "pipeline",
     "TrainingOptions": "options",
     "export": "pipeline",

@@ -169,7 +169,9 @@ def _assemble(
         name: [head(np.array(vector, np.float32)) for vector in vectors] for name, vectors in golden.outputs.items()
     }
     inputs = [item[0] if len(item) == 1 else (item[0], item[1]) for item in golden.inputs]
-    files = {**base.files, _FILE: head.encode(), old.golden: encode(inputs, outputs)}
+    # What was measured on the embeddings says nothing about the classes.
+    kept = {name: content for name, content in base.files.items() if name not in old.reports}
+    files = {**kept, _FILE: head.encode(), old.golden: encode(inputs, outputs)}
     variants = [_tolerant(v, golden.outputs[v.name], outputs[v.name]) for v in old.encoder.variants]
     manifest = msgspec.structs.replace(
         old,
@@ -178,6 +180,7 @@ def _assemble(
         problem="single_label" if kind == "single_label" else "multi_label",
         normalized=True,
         components=[msgspec.structs.replace(old.encoder, variants=variants)],
+        reports=[],
         source=msgspec.structs.replace(old.source, versions={**old.source.versions, "cloister": __version__}),
         files=[bundles.file_entry(name, content) for name, content in sorted(files.items())],
         head=Head(
@@ -196,4 +199,5 @@ def _tolerant(variant: Variant, vectors: Sequence[Sequence[float]], outputs: Seq
     """The variant with its tolerance in the head's units: the same share of the largest golden value."""
     before = max(abs(value) for vector in vectors for value in vector)
     after = max(float(np.abs(output).max()) for output in outputs)
-    return msgspec.structs.replace(variant, tolerance=variant.tolerance * max(after, 1e-6) / max(before, 1e-6))
+    tolerance = variant.tolerance * max(after, 1e-6) / max(before, 1e-6)
+    return msgspec.structs.replace(variant, tolerance=tolerance, accuracy=None)

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import torch
@@ -17,8 +17,13 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedT
 
 from .. import ExportError
 from ..runtime.linear import LinearHead
-from ..runtime.manifest import Pooling, Problem, Task
+from ..runtime.manifest import Activation, Pooling, Problem, Task
+from .answers import activation, labels_of, mask_id, named_activation
 from .architectures import facts
+from .texts import with_masks
+
+Text = str | tuple[str, str]
+Head = Literal["sequence", "tokens", "spans", "masked", "hidden"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _HUB_PATTERNS = ["*.json", "*.txt", "*.safetensors", "*.model", "*/config.json"]
@@ -27,12 +32,25 @@ _TASK_OF_HEAD: dict[str, Task] = {
     "ForSequenceClassification": "text-classification",
     "ForTokenClassification": "token-classification",
     "ForQuestionAnswering": "question-answering",
+    "ForMaskedLM": "fill-mask",
+    "WithLMHeadModel": "fill-mask",
+    "EncoderModel": "feature-extraction",
     "Model": "feature-extraction",
 }
+_MODEL_TASKS: dict[Task, str] = {
+    "zero-shot-classification": "text-classification",
+    "text-ranking": "text-classification",
+    "sentence-similarity": "feature-extraction",
+}
+"""Tasks that a model of another task does: transformers has no head of their own for them."""
+_MOST_TOKENS = 8192
+"""Largest window of a bundle: attention's memory grows with its square."""
 _POOLING_FLAGS: dict[str, Pooling] = {
     "pooling_mode_mean_tokens": "mean",
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
+    "pooling_mode_lasttoken": "last",
+    "lasttoken": "last",
 }
 
 
@@ -51,6 +69,8 @@ class Source:
         token_types: whether the model tells the two texts of a pair apart by type ids.
         weights_sha256: digest over the weight files, in the order of their names.
         dense: a classifier over the pooled vector; None where the head is part of `model`.
+        activation: what a model of pairs puts its score through.
+        mask_id: id of the mask token, None unless the task is fill-mask.
     """
 
     name: str
@@ -68,6 +88,8 @@ class Source:
     weights_sha256: str
     architecture: str = field(default="")
     dense: LinearHead | None = None
+    activation: Activation = "none"
+    mask_id: int | None = None
 
     @property
     def config(self) -> Any:
@@ -75,9 +97,28 @@ class Source:
         return self.model.config
 
     @property
-    def model_task(self) -> Task:
-        """What `model` itself does; under a pooled classifier it gives hidden values."""
-        return self.task if self.pooling is None else "feature-extraction"
+    def head(self) -> Head:
+        """What the graph gives: logits of a text, of its tokens, of start and end, of its masks, or hidden values."""
+        match self.task:
+            case "token-classification":
+                return "tokens"
+            case "question-answering":
+                return "spans"
+            case "fill-mask":
+                return "masked"
+        return "sequence" if self.pooling is None else "hidden"
+
+    def asked(self, texts: Sequence[str]) -> list[Text]:
+        """Texts as the task reads them: as pairs, or with words replaced by the mask where masks are to be filled."""
+        match self.task:
+            case "fill-mask":
+                return list(with_masks(texts, cast(Any, self.tokenizer).mask_token))
+            case "question-answering":
+                return [("What happened?", text) for text in texts if text.strip()]
+            case "zero-shot-classification" | "text-ranking" | "sentence-similarity" if self.pooling is None:
+                # transformers takes an empty second text for none, so no pair has one here.
+                return [(one, other) for one, other in zip(texts, [*texts[1:], *texts[:1]], strict=True) if other]
+        return list(texts)
 
 
 def read(source: str, task: str | None = None) -> Source:
@@ -102,12 +143,21 @@ def read(source: str, task: str | None = None) -> Source:
         hint="only architectures that transformers itself implements can be exported",
     ):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    if refused := facts(config.model_type).refused:
+        raise ExportError(
+            f"model type {config.model_type} is not supported: {refused}",
+            hint="docs/architectures.md lists what is",
+            code="architecture_unsupported",
+        )
     chosen = _task(task, config, is_embedding=sentence.present, classifies=sentence.dense is not None)
     dense = sentence.classifier(config) if chosen == "text-classification" else None
     weights = [*_weight_files(folder), *([sentence.dense] if dense is not None and sentence.dense else [])]
-    model = _model(folder, chosen if dense is None else "feature-extraction", config)
+    by_task = _model_task(chosen, config, is_embedding=sentence.present)
+    model_task = by_task if dense is None else "feature-extraction"
+    model = _model(folder, model_task, config)
     tokenizer = _tokenizer(folder)
-    labels, problem = _labels(config, chosen)
+    labels, problem = labels_of(config, chosen)
+    pools = model_task == "feature-extraction"
     positions = facts(config.model_type).positions
     padding = getattr(config, "pad_token_id", None)
     first_position = int(padding) + 1 if positions == "after padding" and padding is not None else 0
@@ -126,13 +176,15 @@ def read(source: str, task: str | None = None) -> Source:
         window=_window(tokenizer, config, first_position, sentence.window),
         labels=labels,
         problem=problem,
-        pooling=(sentence.pooling or "mean") if chosen == "feature-extraction" or dense is not None else None,
-        normalized=(chosen == "feature-extraction" or dense is not None) and sentence.normalized,
+        pooling=(sentence.pooling or "mean") if pools else None,
+        normalized=pools and sentence.normalized,
         first_position=first_position,
         token_types=getattr(config, "type_vocab_size", 0) > 1 and "token_type_ids" in tokenizer.model_input_names,
         weights_sha256=_digest(weights),
         architecture=type(model).__name__,
         dense=dense,
+        activation="none" if pools else activation(config, chosen),
+        mask_id=mask_id(tokenizer) if chosen == "fill-mask" else None,
     )
 
 
@@ -197,7 +249,7 @@ class _SentenceTransformer:
             if len(modes) != 1 or None in modes:
                 raise ExportError(
                     "this way of pooling is not supported",
-                    hint="supported are mean, cls and max",
+                    hint="supported are mean, cls, max and the last token",
                     code="pooling_unsupported",
                 )
             self.pooling = cast(Pooling, modes.pop())
@@ -239,10 +291,18 @@ def _is_linear(path: Path) -> bool:
     return str(json.loads(path.read_text("utf-8")).get("activation_function")).endswith("Identity")
 
 
+def _model_task(task: Task, config: Any, *, is_embedding: bool) -> str:
+    """Whose task in transformers the model has: similarity comes from embeddings or from a model of pairs."""
+    architectures = getattr(config, "architectures", None) or [""]
+    if task == "sentence-similarity" and not is_embedding and architectures[0].endswith("ForSequenceClassification"):
+        return "text-classification"
+    return _MODEL_TASKS.get(task, task)
+
+
 def _task(asked: str | None, config: Any, *, is_embedding: bool, classifies: bool) -> Task:
     supported = ", ".join(get_args(Task))
     if asked is not None:
-        task = TasksManager.map_from_synonym(asked)
+        task = asked if asked in get_args(Task) else TasksManager.map_from_synonym(asked)
         if task not in get_args(Task):
             raise ExportError(
                 "this task cannot be exported", hint=f"--task is one of: {supported}", code="task_unsupported"
@@ -253,7 +313,8 @@ def _task(asked: str | None, config: Any, *, is_embedding: bool, classifies: boo
     names = getattr(config, "architectures", None) or [""]
     for suffix, found in _TASK_OF_HEAD.items():
         if names[0].endswith(suffix):
-            return found
+            is_ranker = found == "text-classification" and config.num_labels == 1 and named_activation(config)
+            return "text-ranking" if is_ranker else found
     raise ExportError(
         "the task cannot be told from the model's config", hint=f"pass --task, one of: {supported}", code="task_unknown"
     )
@@ -285,11 +346,13 @@ def _digest(files: list[Path]) -> str:
     return digest.hexdigest()
 
 
-def _model(folder: Path, task: Task, config: Any) -> PreTrainedModel:
+def _model(folder: Path, task: str, config: Any) -> PreTrainedModel:
     from safetensors import SafetensorError
 
     with _as_export_error("this architecture has no model for the task", "architecture_unsupported"):
         auto = TasksManager.get_model_class_for_task(task, library="transformers")
+        if task == "feature-extraction" and config.is_encoder_decoder and type(config) in _ENCODERS:
+            auto = transformers.AutoModelForTextEncoding
         if type(config) not in auto._model_mapping:
             raise ExportError(
                 f"model type {config.model_type} has no model for {task}",
@@ -338,6 +401,9 @@ def _model(folder: Path, task: Task, config: Any) -> PreTrainedModel:
     return cast(PreTrainedModel, model.eval())
 
 
+_ENCODERS = transformers.AutoModelForTextEncoding._model_mapping  # the encoders of T5 and its kin, alone
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep transformers' progress bars and reports off stderr: Cloister reports what matters itself."""
@@ -378,26 +444,6 @@ def _tokenizer_json(tokenizer: PreTrainedTokenizerBase, *, lowercase: bool) -> s
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
-def _labels(config: Any, task: Task) -> tuple[list[str], Problem | None]:
-    if task not in ("text-classification", "token-classification"):
-        return [], None
-    by_id = {int(k): str(v) for k, v in config.id2label.items()}
-    labels = [by_id.get(i, "") for i in range(len(by_id))]
-    if sorted(by_id) != list(range(len(by_id))) or len(set(labels)) != len(labels) or not all(labels):
-        raise ExportError(
-            "the config's id2label is not a plain list of different names",
-            hint="number the labels from 0",
-            code="labels_mismatch",
-        )
-    if task == "token-classification":
-        return labels, None
-    if config.problem_type == "multi_label_classification":
-        return labels, "multi_label"
-    if config.problem_type == "regression" or len(labels) == 1:
-        return labels, "regression"
-    return labels, "single_label"
-
-
 def _window(tokenizer: PreTrainedTokenizerBase, config: Any, first_position: int, asked: int | None) -> int:
     limits = [int(asked)] if asked else []
     if tokenizer.model_max_length < 1_000_000:  # transformers' mark for "unknown" is far above
@@ -405,7 +451,7 @@ def _window(tokenizer: PreTrainedTokenizerBase, config: Any, first_position: int
     positions = getattr(config, "max_position_embeddings", None)
     if isinstance(positions, int) and positions > 0:
         limits.append(positions - first_position)
-    return min(limits, default=512)
+    return min([*limits, _MOST_TOKENS]) if limits else 512
 
 
 @dataclass(frozen=True, repr=False)

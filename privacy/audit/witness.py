@@ -7,13 +7,13 @@ knows of no other history (https://c2sp.org/tlog-witness, https://c2sp.org/tlog-
 import contextlib
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from ... import AuditLogError, StorageError
 from ..keyfiles import read_secret_key
 from ..notes import PublicKey, decode_base64
+from ..storage import write_whole
 from . import checkpoint
 from .merkle import node_hash
 
@@ -112,17 +112,7 @@ def _seen(key_file: Path) -> Iterator[dict[str, tuple[int, bytes]]]:
             seen = _read(path)
             yield seen
             rows = {origin: [size, root.hex()] for origin, (size, root) in seen.items()}
-            fresh = path.with_name(path.name + ".new")
-            with open(fresh, "w") as file:
-                file.write(json.dumps(rows) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            write_whole(path, json.dumps(rows).encode() + b"\n", mode=0o644, replace=True)
     except OSError as error:
         raise StorageError(
             f"cannot keep what the witness saw: {error.strerror}", hint="the folder of its key must be writable"

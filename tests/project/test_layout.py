@@ -16,8 +16,8 @@ LAYERS = ["privacy", "runtime", "export", "cli"]  # from the bottom up
 GIANTS = {
     "onnxruntime": {"runtime/session.py"},
     "tokenizers": {"runtime/tokens.py"},
-    "torch": {f"export/{n}.py" for n in ("attention", "parity", "pooled", "source", "trace", "training")},
-    "transformers": {f"export/{n}.py" for n in ("attention", "pooled", "source", "trace", "training")},
+    "torch": {f"export/{n}.py" for n in ("attention", "padded", "pooled", "reference", "source", "trace", "training")},
+    "transformers": {f"export/{n}.py" for n in ("answers", "attention", "padded", "pooled", "source", "training")},
     "sklearn": {"export/logistic.py"},
     "optimum": {"export/source.py"},
     "hyperscan": {"privacy/engines.py", "privacy/prefilter.py"},
