@@ -148,8 +148,6 @@ def _read_labelled(
         data = read_labelled(file)
         if task == "token-classification":
             data.require("tagging")
-            if data.paired:
-                raise InvalidInput(f"{data.name} has pairs", hint="tagging is trained on single texts")
         else:
             data.require("single_label", "multi_label", "regression")
         return data if redactor is None else redactor.labelled(data)
