@@ -63,12 +63,15 @@ def _target(data: Labelled, example: Example, labels: Mapping[str, int]) -> Any:
 
 
 def tagging(data: Labelled, tokenizer: TextTokenizer, labels: Sequence[str]) -> Features:
-    """One row a window; each word's first token carries the word's label, as taggers are read."""
+    """One row a window; each word's first token carries the word's label, as taggers are read.
+
+    Of a pair the first text is tagged, beside the whole second one.
+    """
     index = {label: number for number, label in enumerate(labels)}
     rows, every = [], []
     for number, example in enumerate(data.examples):
-        text = example.input if isinstance(example.input, str) else example.input[0]
-        windows = tokenizer.windows(text, number)
+        text, second = (example.input, None) if isinstance(example.input, str) else example.input
+        windows = tokenizer.windows(text, number, second)
         every.append(windows)
         for window in windows:
             targets = np.full(len(window.tokens), IGNORED)

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from .. import InvalidInput
+from ..privacy.storage import new_folder, system_errors
 from . import split, training
 from .data import read_texts
-from .folder import check_folder, staged
+from .folder import check_folder
 from .jobs import Parts, labelled_job, language_job
 from .labelled import Labelled, read_labelled
 from .labels import align
@@ -132,7 +133,7 @@ def finetune(
         redacted=None if redactor is None else dict(redactor.report.replaced),
         seconds=round(time.monotonic() - started, 2),
     )
-    with step("Writing the model"), staged(target) as folder:
+    with step("Writing the model"), system_errors("write the model"), new_folder(target, replace=force) as folder:
         training.save(job.run.model, found, folder, found.window)
         figures_only = {k: v for k, v in dataclasses.asdict(report).items() if k not in ("model", "seconds")}
         (folder / REPORT).write_text(json.dumps(figures_only, indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -147,8 +148,6 @@ def _read_labelled(
         data = read_labelled(file)
         if task == "token-classification":
             data.require("tagging")
-            if data.paired:
-                raise InvalidInput(f"{data.name} has pairs", hint="tagging is trained on single texts")
         else:
             data.require("single_label", "multi_label", "regression")
         return data if redactor is None else redactor.labelled(data)

@@ -1,10 +1,6 @@
-"""A model folder written whole or not at all."""
+"""Where a model folder may be written."""
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from .. import OutputExists, StorageError
@@ -28,35 +24,3 @@ def check_folder(out: str | os.PathLike[str], *, force: bool) -> Path:
         if not force:
             raise OutputExists("the output folder exists already", hint="pass --force to replace the model there")
     return target
-
-
-@contextmanager
-def staged(target: Path) -> Iterator[Path]:
-    """A temporary sibling to write into; it takes the target's place at the end, and is removed on an error."""
-    try:
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
-        try:
-            yield staging
-            staging.chmod(0o755)
-            _swap(staging, target)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise StorageError(f"cannot write the model: {reason}", hint="check free space and permissions") from error
-
-
-def _swap(staging: Path, target: Path) -> None:
-    if not target.exists():
-        staging.rename(target)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".replaced", dir=target.parent))
-    try:
-        target.rename(aside)
-        try:
-            staging.rename(target)
-        except OSError:
-            aside.rename(target)
-            raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

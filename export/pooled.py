@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from ..runtime.manifest import Pooling
 
+_FLAGS: dict[Pooling, str] = {"cls": "cls_token", "mean": "mean_tokens", "max": "max_tokens", "last": "lasttoken"}
 _DROPOUT = 0.1
 _FIRST_LOGIT = 10.0
 """Logit of an example that lies exactly in its class's direction, when training begins."""
@@ -48,6 +49,8 @@ class PooledClassifier(nn.Module):
             return cast(Tensor, (hidden * mask).sum(1) / mask.sum(1))
         if self.pooling == "max":
             return cast(Tensor, hidden.masked_fill(mask == 0, -math.inf).amax(1))
+        if self.pooling == "last":
+            return cast(Tensor, hidden[torch.arange(len(hidden)), attention_mask.sum(1) - 1])
         return cast(Tensor, hidden[:, 0])
 
     def begin(self, vectors: Tensor, classes: Tensor) -> None:
@@ -71,8 +74,7 @@ class PooledClassifier(nn.Module):
         """Write a sentence-transformers folder whose last module, Dense, gives the logits."""
         self.encoder.save_pretrained(folder)
         width, labels = self.linear.in_features, self.linear.out_features
-        flags = {f"pooling_mode_{name}": False for name in ("cls_token", "mean_tokens", "max_tokens")}
-        flags[f"pooling_mode_{self.pooling}_token" + ("" if self.pooling == "cls" else "s")] = True
+        flags = {f"pooling_mode_{name}": name == _FLAGS[self.pooling] for name in _FLAGS.values()}
         kinds = (("Transformer", ""), ("Pooling", "1_Pooling"), ("Dense", "2_Dense"))
         modules = [
             {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}

@@ -90,6 +90,15 @@ def test_a_span_that_cuts_a_word_marks_the_word() -> None:
     assert [tag for _, tag in tags] == ["B-X", "B-Y"]
 
 
+def test_of_a_pair_the_first_text_is_tagged() -> None:
+    example = Example(1, ("Ann met Bob", "met"), entities=(Entity(0, 3, "P"), Entity(8, 11, "P")))
+    words = TOKENIZERS["wordpiece"]
+    rows = tagging(Labelled("d", "tagging", (example,)), words, bio(["P"]))
+    (row,), ((window,),) = rows.rows, rows.windows
+    assert len(row["input_ids"]) == len(window.content) + 4  # three special tokens and the second text
+    assert row["labels"][row["labels"] != IGNORED].tolist() == [1, 0, 1]
+
+
 def test_a_batch_is_padded() -> None:
     rows = [
         {"input_ids": np.array([5, 6, 7]), "labels": np.array([0, 1, IGNORED])},

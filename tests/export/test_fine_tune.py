@@ -253,10 +253,6 @@ BAD: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
     "unknown task": ({"task": "translation"}, examples(2)),
     "entities for a classifier": ({}, [{"text": "Ann", "entities": [{"start": 0, "end": 3, "label": "P"}]}]),
     "labels for a tagger": ({"task": "token-classification"}, examples(2)),
-    "pairs for a tagger": (
-        {"task": "token-classification"},
-        [{"text": "Ann", "text_pair": "b", "entities": [{"start": 0, "end": 3, "label": "P"}]}],
-    ),
     "one class": ({}, [{"text": str(i), "label": "x"} for i in range(5)]),
     "too few to hold any out": ({"options": TrainingOptions(patience=1)}, examples(1)),
     "a policy that is none": ({"policy": "no-such-preset"}, examples(2)),
