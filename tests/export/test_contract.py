@@ -88,9 +88,9 @@ def test_the_report_holds_figures_and_no_text(tmp_path: Path, outliers: tuple[Pa
 def test_an_impossible_contract_fails_says_how_close_it_came_and_writes_nothing(
     tmp_path: Path, plain: tuple[Path, Labelled]
 ) -> None:
-    model, data = plain
+    model, data = plain  # its texts lie on both sides of the border, many near it; int4 is the coarsest precision
     with pytest.raises(DriftError) as error:
-        export(model, tmp_path / "out", contract=Contract(data, max_drop=0.0, max_flips=0.0))
+        export(model, tmp_path / "out", precision="int4", contract=Contract(data, max_drop=0.0, max_flips=0.0))
     assert error.value.code == "contract_failed"
     assert "of the answers flip (allowed 0.0)" in error.value.message
     assert "of 8 layers in float" in error.value.message
