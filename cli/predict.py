@@ -29,6 +29,10 @@ class _Line:
 def predict(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
     texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, JSON Lines on stdin.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Zero-shot classification: what to choose from, separated by commas.")
+    ] = None,
+    top_k: Annotated[int, typer.Option(help="Fill-mask: most candidates of a mask.", min=1)] = 5,
     truncate: Annotated[
         bool, typer.Option("--truncate", help="Answer a text over the window from its beginning.")
     ] = False,
@@ -42,7 +46,8 @@ def predict(
     r"""Answer texts with a bundle, in order, one JSON object a line.
 
     Lines on stdin are {"id": …, "text": …, "text_pair": …}; for question answering `text` is the question and
-    `text_pair` the context. A bad line gives an `error` object in its place, and exit 1 at the end.
+    `text_pair` the context, for ranking the query and the document. A bad line gives an `error` object in its place,
+    and exit 1 at the end.
 
     Example: cloister predict sentiment "a delight from start to finish"
     """
@@ -50,15 +55,21 @@ def predict(
 
     options = Options(provider=provider.value, variant=variant)
     engine = load(bundle, options=options, unseal=unseal(identity, public_key, min_version, bundle_id))
+    asked: dict[str, Any] = {"truncate": truncate, "top_k": top_k, "labels": _labels(labels)}
+    engine.predict([], **asked)  # labels that do not fit are one error, not one for each line
     lines = _arguments(texts) if texts else _read(sys.stdin.buffer)
     failed = False
     while batch := list(islice(lines, _BATCH)):
-        for result in _answer(engine, batch, truncate=truncate):
+        for result in _answer(engine, batch, asked):
             failed = failed or "error" in result
             sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
         sys.stdout.flush()
     if failed:
         raise typer.Exit(1)
+
+
+def _labels(given: str | None) -> list[str] | None:
+    return None if given is None else [label.strip() for label in given.split(",")] if given.strip() else []
 
 
 def _arguments(texts: Iterable[str]) -> Iterator[_Line]:
@@ -88,25 +99,25 @@ def _parse(raw: bytes) -> _Line:
     return _Line(identity, text if pair is None else (text, pair))
 
 
-def _answer(engine: Any, batch: list[_Line], *, truncate: bool) -> Iterator[dict[str, Any]]:
+def _answer(engine: Any, batch: list[_Line], asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """One result per line; where the batch as a whole is refused, its lines are asked one by one."""
     from ..runtime.results import to_json
 
     good = [line for line in batch if line.error is None]
     try:
-        answers = iter([to_json(p) for p in engine.predict([line.input for line in good], truncate=truncate)])
+        answers = iter([to_json(p) for p in engine.predict([line.input for line in good], **asked)])
     except InvalidInput:
-        answers = iter([_single(engine, line, truncate=truncate) for line in good])
+        answers = iter([_single(engine, line, asked) for line in good])
     for line in batch:
         fields = next(answers) if line.error is None else _error(line.error)
         yield {**({} if line.identity is None else {"id": line.identity}), **fields}
 
 
-def _single(engine: Any, line: _Line, *, truncate: bool) -> dict[str, Any]:
+def _single(engine: Any, line: _Line, asked: dict[str, Any]) -> dict[str, Any]:
     from ..runtime.results import to_json
 
     try:
-        return to_json(engine.predict([line.input], truncate=truncate)[0])
+        return to_json(engine.predict([line.input], **asked)[0])
     except InvalidInput as error:
         return _error(error)
 

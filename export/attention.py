@@ -4,14 +4,17 @@ A *pack* is the tokens of several texts one after the other, without padding: `i
 lengths. Under the functions registered here a transformers model runs on a pack as if it were one sequence, and leaves
 two placeholder operators in the traced graph, which `lower.py` replaces for the target provider:
 
-- `cloister::PackedAttention(query, key, value [T, heads * head_size]) -> [T, heads * head_size]`: attention within
-  each text of the pack, never across texts.
-- `cloister::PackedFirst(hidden [T, H], lengths [B]) -> [B, H]`: each text's first token.
+- `cloister::PackedAttention(query, key, value [T, heads * head_size]) -> [T, heads * value_size]`: attention within
+  each text of the pack, never across texts. `causal` 1: a token sees itself and what stands before it; `window` n > 0:
+  only tokens at a distance below n.
+- `cloister::PackedFirst(hidden [T, H], lengths [B]) -> [B, H]`: each text's first token; `PackedLast`: its last one;
+  `PackedMean`: the mean of its tokens.
 
 No runtime knows these operators, so one that was forgotten can never pass for a working graph.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -19,6 +22,16 @@ from transformers import AttentionInterface, AttentionMaskInterface
 
 DOMAIN = "cloister"
 IMPLEMENTATION = "cloister_packed"
+
+Reads = Literal["first", "last", "mean"]
+_OPERATOR: dict[Reads, str] = {"first": "PackedFirst", "last": "PackedLast", "mean": "PackedMean"}
+
+
+_NO_PACKED_FORM = {
+    "position_bias": "attention with a relative position bias",
+    "softcap": "attention with soft-capped scores",
+    "s_aux": "attention with sinks",
+}
 
 
 def packed_attention(
@@ -29,33 +42,61 @@ def packed_attention(
     attention_mask: Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    **unused: Any,
+    **more: Any,
 ) -> tuple[Tensor, None]:
     """Attention function with the signature of transformers' `AttentionInterface`.
 
-    Shape: query, key, value `[1, heads, T, head_size]` -> `[1, T, heads, head_size]`.
+    Keys and values of grouped queries are repeated: onnxruntime's GroupQueryAttention is causal only, carries a cache,
+    and gains little beside that (benchmarks/README.md).
+
+    Shape: query `[1, heads, T, head_size]`, key and value `[1, groups, T, head_size]` -> `[1, T, heads, value_size]`.
+
+    Raises:
+        NotImplementedError: the layer attends in a way that has no packed form; the message names it.
     """
+    for name, what in _NO_PACKED_FORM.items():
+        if more.get(name) is not None:
+            raise NotImplementedError(f"{what} has no packed form")
+    if attention_mask is not None:
+        raise NotImplementedError("attention with a mask of the model's own has no packed form")
     _, heads, _, size = query.shape
     if key.shape[1] != heads:
-        raise NotImplementedError("grouped-query attention has no packed form yet")
-    if module.__dict__.get("is_causal", False) or unused.get("sliding_window") is not None:
-        raise NotImplementedError("causal and sliding-window attention have no packed form yet")
-    flat = [x.transpose(1, 2).reshape(-1, heads * size) for x in (query, key, value)]
+        key, value = (_repeated(x, heads) for x in (key, value))
+    flat = [x.transpose(1, 2).reshape(-1, heads * x.shape[-1]) for x in (query, key, value)]
     out = torch.onnx.ops.symbolic(
         f"{DOMAIN}::PackedAttention",
         flat,
-        attrs={"num_heads": heads, "scale": float(scaling if scaling is not None else size**-0.5)},
+        attrs={
+            "num_heads": heads,
+            "scale": float(scaling if scaling is not None else size**-0.5),
+            "causal": int(_is_causal(module, more.get("is_causal"))),
+            "window": int(more.get("sliding_window") or 0),
+        },
         dtype=query.dtype,
-        shape=flat[0].shape,
+        shape=flat[2].shape,
         version=1,
     )
-    return out.reshape(1, -1, heads, size), None
+    return out.reshape(1, -1, heads, value.shape[-1]), None
 
 
-def first(hidden: Tensor, lengths: Tensor) -> Tensor:
-    """Each text's first token, as a placeholder operator. Shape: `[T, H]`, `[B]` -> `[B, H]`."""
+def _repeated(x: Tensor, heads: int) -> Tensor:
+    """Shape: `[1, groups, T, size]` -> `[1, heads, T, size]`."""
+    _, groups, tokens, size = x.shape
+    return x[:, :, None].expand(1, groups, heads // groups, tokens, size).reshape(1, heads, tokens, size)
+
+
+def _is_causal(module: torch.nn.Module, asked: bool | None) -> bool:
+    """Whether a layer is causal: by the call, else by the layer, unless the configuration makes it bidirectional."""
+    if asked is not None:
+        return bool(asked)
+    config = module.__dict__.get("config")
+    return bool(module.__dict__.get("is_causal", False)) and getattr(config, "is_causal", None) is not False
+
+
+def per_text(hidden: Tensor, lengths: Tensor, reads: Reads) -> Tensor:
+    """Each text's first token, last token or mean, as a placeholder operator. Shape: `[T, H]`, `[B]` -> `[B, H]`."""
     return torch.onnx.ops.symbolic(
-        f"{DOMAIN}::PackedFirst",
+        f"{DOMAIN}::{_OPERATOR[reads]}",
         (hidden, lengths),
         attrs={},
         dtype=hidden.dtype,
@@ -64,7 +105,7 @@ def first(hidden: Tensor, lengths: Tensor) -> Tensor:
     )
 
 
-def register() -> None:
+def register(function: Callable[..., Any] = packed_attention) -> None:
     """Make `attn_implementation="cloister_packed"` known to transformers, with no attention mask at all."""
-    AttentionInterface.register(IMPLEMENTATION, packed_attention)
+    AttentionInterface.register(IMPLEMENTATION, function)
     AttentionMaskInterface.register(IMPLEMENTATION, lambda *args, **kwargs: None)

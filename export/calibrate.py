@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from ..runtime.packing import Tokens, groups, pack, pad
 from ..runtime.session import Session
+from .graph import in_memory
 from .quantize import Linear, Observed
 
 Floats = NDArray[np.float32]
 
-_ROWS_KEPT = 512
-_ROWS_PER_GROUP = 64
+ROWS = 512
+_GROUPS = 8  # no group of texts gives more than an eighth of the rows
 _SEED = 20_000
 
 
@@ -24,40 +25,44 @@ def observe(
     *,
     packed: bool,
     first_position: int,
+    mask_id: int | None = None,
     threads: int,
+    rows_kept: int = ROWS,
 ) -> dict[str, Observed]:
     """Run calibration texts through the float graph and record every linear layer's input, by the input's name.
 
     Args:
         model: the float graph; its outputs are extended during the call and restored after it.
         texts: calibration texts as tokens.
+        rows_kept: most rows (tokens) of an input that are kept as a sample.
     """
     values = list({x.name or "": x for layer in linears for x in layer.inputs}.values())
     names = [x.name or "" for x in values]
     kept = list(model.graph.outputs)
     model.graph.outputs.extend(values)
     try:
-        session = Session(ir.to_proto(model).SerializeToString(), {}, provider="cpu", threads=threads)
+        graph, weights = in_memory(model, "observed.weights")
+        session = Session(graph, {"observed.weights": weights}, provider="cpu", threads=threads)
     finally:
         model.graph.outputs.clear()
         model.graph.outputs.extend(kept)
     random = np.random.default_rng(_SEED)
     largest: dict[str, Floats] = {}
     rows: dict[str, list[Floats]] = {name: [] for name in names}
-    for arrays in _arrays(texts, packed=packed, first_position=first_position):
+    for arrays in _arrays(texts, packed=packed, first_position=first_position, mask_id=mask_id):
         for name, output in zip(names, session.run(arrays, names), strict=True):
             seen = output.reshape(-1, output.shape[-1])
             peak = np.abs(seen).max(0)
             largest[name] = np.maximum(largest[name], peak) if name in largest else peak
-            rows[name].append(random.permutation(seen)[:_ROWS_PER_GROUP])
-    return {
-        name: Observed(largest[name], random.permutation(np.concatenate(rows[name]))[:_ROWS_KEPT]) for name in names
-    }
+            rows[name].append(random.permutation(seen)[: rows_kept // _GROUPS])
+    return {name: Observed(largest[name], random.permutation(np.concatenate(rows[name]))[:rows_kept]) for name in names}
 
 
-def _arrays(texts: Sequence[Tokens], *, packed: bool, first_position: int) -> Iterator[dict[str, NDArray[np.integer]]]:
+def _arrays(
+    texts: Sequence[Tokens], *, packed: bool, first_position: int, mask_id: int | None
+) -> Iterator[dict[str, NDArray[np.integer]]]:
     # Padded rows would count as text, so on the padded path only texts of the same length run together.
     lengths = [len(t) for t in texts]
     for group in groups(lengths) if packed else groups(lengths, bound=1.0):
         members = [texts[i] for i in group]
-        yield pack(members, first_position) if packed else pad(members, 0)
+        yield pack(members, first_position, mask_id) if packed else pad(members, 0, mask_id)

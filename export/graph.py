@@ -1,7 +1,7 @@
 """Small steps on an ONNX graph: read and add constants, insert operators, look upstream, clean up."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx_ir as ir
@@ -75,7 +75,7 @@ class Editor:
         return output
 
 
-_KEEPS_TYPE = {"Mul", "Add", "Div", "Reshape", "Gather", "MatMul", "Max", "Abs", "ReduceMax"}
+_KEEPS_TYPE = {"Mul", "Add", "Sub", "Div", "Reshape", "Gather", "MatMul", "Max", "Abs", "ReduceMax"}
 
 
 def replace(node: ir.Node, value: ir.Value) -> None:
@@ -121,3 +121,29 @@ def strip(model: ir.Model) -> None:
             output.metadata_props.clear()
     for value in (*model.graph.inputs, *model.graph.initializers.values()):
         value.metadata_props.clear()
+
+
+def in_memory(model: ir.Model, weights_name: str) -> tuple[bytes, bytes]:
+    """A graph and its weights as ONNX external data, the model left as it is: what a session reads beyond 2 GiB too."""
+    blob = bytearray()
+    moved: list[tuple[ir.Value, ir.TensorProtocol]] = []
+    try:
+        for value in model.graph.initializers.values():
+            tensor = value.const_value
+            if tensor is None or tensor.nbytes < 1024:
+                continue
+            blob.extend(bytes(-len(blob) % 64))
+            moved.append((value, tensor))
+            value.const_value = ir.ExternalTensor(
+                weights_name,
+                len(blob),
+                tensor.nbytes,
+                tensor.dtype,
+                shape=cast(ir.Shape, tensor.shape),
+                name=value.name or "",
+            )
+            blob.extend(tensor.tobytes())
+        return ir.to_proto(model).SerializeToString(), bytes(blob)
+    finally:
+        for value, tensor in moved:
+            value.const_value = tensor

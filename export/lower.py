@@ -15,6 +15,9 @@ from .graph import MICROSOFT, Editor, clean, constant, nodes_of, replace, throug
 
 _FLOAT = ir.TensorType(ir.DataType.FLOAT)
 
+# Far below any score, and far enough from the lowest float that the key mask can be added to it.
+_SCORES = (("open", 0.0), ("shut", -1e30))
+
 
 def lower_for_cpu(model: ir.Model) -> int:
     """Replace every placeholder, in place. Returns how many fused attention operators the graph now has."""
@@ -25,9 +28,12 @@ def lower_for_cpu(model: ir.Model) -> int:
         _attention(graph, grid, node, f"attention.{number}")
     for node in nodes_of(graph, DOMAIN, "PackedFirst"):
         edit = Editor(graph, node)
-        column = edit.constant("first.column", np.array(0, np.int64))
-        starts = edit.op("Gather", [grid.unpack, column], "first.rows", {"axis": 1})
-        replace(node, edit.op("Gather", [node.inputs[0], starts], "first.hidden", {"axis": 0}))
+        replace(node, edit.op("Gather", [node.inputs[0], grid.first(edit)], "first.hidden", {"axis": 0}))
+    for node in nodes_of(graph, DOMAIN, "PackedLast"):
+        edit = Editor(graph, node)
+        replace(node, edit.op("Gather", [node.inputs[0], grid.last(edit)], "last.hidden", {"axis": 0}))
+    for node in nodes_of(graph, DOMAIN, "PackedMean"):
+        replace(node, _mean(Editor(graph, node), grid, node.inputs[0]))
     clean(model)
     return len(attentions)
 
@@ -41,6 +47,7 @@ class _Grid:
         self.pack = self._input("pack", ir.DataType.INT64, ["T"])
         self.lengths = self._input("lengths", ir.DataType.INT32, ["B"])
         self._rows: list[ir.Value] = []
+        self._windows: dict[int, ir.Value] = {}
 
     def _input(self, name: str, dtype: ir.DataType, shape: list[str]) -> ir.Value:
         for value in self._graph.inputs:
@@ -49,6 +56,39 @@ class _Grid:
         value = ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(shape))
         self._graph.inputs.append(value)
         return value
+
+    def first(self, edit: Editor) -> ir.Value:
+        """Row of each text's first token. Shape: `[B]`."""
+        column = edit.constant("first.column", np.array(0, np.int64))
+        return edit.op("Gather", [self.unpack, column], "first.rows", {"axis": 1})
+
+    def last(self, edit: Editor) -> ir.Value:
+        """Row of each text's last token: where the lengths so far end. Shape: `[B]`."""
+        axis = edit.constant("last.axis", np.array(0, np.int64))
+        ends = edit.op("CumSum", [self.lengths, axis], "last.ends")
+        ends.type = ir.TensorType(ir.DataType.INT32)
+        one = edit.constant("last.one", np.array(1, np.int32))
+        return edit.op("Sub", [ends, one], "last.rows")
+
+    def window(self, size: int) -> ir.Value:
+        """What is added to the scores so that a token sees those at a distance below `size`. Shape: `[1, 1, S, S]`."""
+        if size not in self._windows:
+            edit = Editor(self._graph, self._graph[0])
+            name = f"window.{size}"
+            zero, one = (edit.constant(f"window.{n}", np.array(n, np.int64)) for n in (0, 1))
+            grid = edit.op("Shape", [self.unpack], f"{name}.grid")
+            longest = edit.op("Gather", [grid, one], f"{name}.longest", {"axis": 0})
+            places = edit.op("Range", [zero, longest, one], f"{name}.places")
+            down = edit.op("Unsqueeze", [places, edit.constant("window.down", np.array([1], np.int64))], f"{name}.down")
+            distance = edit.op("Abs", [edit.op("Sub", [down, places], f"{name}.signed")], f"{name}.distance")
+            seen = edit.op("Less", [distance, edit.constant(f"{name}.size", np.array(size, np.int64))], f"{name}.seen")
+            open_, shut = (edit.constant(f"window.{n}", np.array(v, np.float32)) for n, v in _SCORES)
+            added = edit.op("Where", [seen, open_, shut], f"{name}.added")
+            added.type = _FLOAT
+            axes = edit.constant("window.axes", np.array([0, 1], np.int64))
+            self._windows[size] = edit.op("Unsqueeze", [added, axes], f"{name}.bias")
+            self._windows[size].type = _FLOAT
+        return self._windows[size]
 
     def interleaved(self) -> list[ir.Value]:
         """Rows of query, key and value where the three lie side by side: `3 * unpack + (0, 1, 2)`."""
@@ -62,7 +102,7 @@ class _Grid:
         return self._rows
 
 
-def _linear(value: ir.Value | None) -> tuple[ir.Node, ir.Value] | None:
+def linear(value: ir.Value | None) -> tuple[ir.Node, ir.Value] | None:
     """The MatMul and bias behind a projection `x @ weight + bias` with constant weight and bias."""
     add = v.producer() if (v := through_views(value)) is not None else None
     if add is None or add.op_type != "Add" or constant(add.inputs[1]) is None:
@@ -76,11 +116,9 @@ def _linear(value: ir.Value | None) -> tuple[ir.Node, ir.Value] | None:
 
 def _attention(graph: ir.Graph, grid: _Grid, node: ir.Node, name: str) -> None:
     edit = Editor(graph, node)
-    width = node.inputs[0].shape[1] if node.inputs[0] is not None and node.inputs[0].shape is not None else None
-    if not isinstance(width, int):
-        raise ValueError("attention of unknown width")
+    width = _width(node.inputs[0])
     rows = edit.constant(f"rows.{width}", np.array([-1, width], np.int64))
-    projections = [_linear(x) for x in node.inputs]
+    projections = [linear(x) for x in node.inputs]
     bias: ir.Value | None = None
     found = [p for p in projections if p is not None]
     if len(found) == 3 and len({id(product.inputs[0]) for product, _ in found}) == 1:
@@ -96,16 +134,51 @@ def _attention(graph: ir.Graph, grid: _Grid, node: ir.Node, name: str) -> None:
             edit.op("Gather", [x, grid.unpack], f"{name}.{part}", {"axis": 0})
             for part, x in zip(_PARTS, node.inputs, strict=True)
         ]
-    attributes = {"num_heads": node.attributes["num_heads"].as_int(), "scale": node.attributes["scale"].as_float()}
+    attributes: dict[str, int | float] = {
+        "num_heads": node.attributes["num_heads"].as_int(),
+        "scale": node.attributes["scale"].as_float(),
+    }
+    if node.attributes["causal"].as_int():
+        attributes["unidirectional"] = 1
     # The key mask is passed even when all lengths are equal: without it another kernel runs, with other rounding, and
     # the answer to a text would depend on its neighbours.
     inputs = [*spread, bias, grid.lengths]
+    if window := node.attributes["window"].as_int():
+        inputs.append(grid.window(window))
     mixed = edit.op("MultiHeadAttention", inputs, f"{name}.mixed", attributes, MICROSOFT)
     mixed.type = _FLOAT
+    width = _width(node.inputs[2])
+    rows = edit.constant(f"rows.{width}", np.array([-1, width], np.int64))
     flat = edit.op("Reshape", [mixed, rows], f"{name}.flat")
     packed = edit.op("Gather", [flat, grid.pack], f"{name}.packed", {"axis": 0})
     packed.shape = node.outputs[0].shape
     replace(node, packed)
+
+
+def _mean(edit: Editor, grid: _Grid, hidden: ir.Value | None) -> ir.Value:
+    """Mean of each text's rows. Shape: `[T, H]` -> `[B, H]`.
+
+    By a running sum, which adds row after row: a sum or a product over the grid adds in an order that depends on how
+    far the text is padded, and the answer to a text would depend on its neighbours.
+    """
+    width = _width(hidden)
+    spread = edit.op("Gather", [hidden, grid.unpack], "mean.spread", {"axis": 0})
+    sums = edit.op("CumSum", [spread, edit.constant("mean.axis", np.array(1, np.int64))], "mean.sums")
+    sums.type = _FLOAT
+    flat = edit.op("Reshape", [sums, edit.constant(f"rows.{width}", np.array([-1, width], np.int64))], "mean.flat")
+    cells = edit.op("Gather", [grid.pack, grid.last(edit)], "mean.cells", {"axis": 0})
+    total = edit.op("Gather", [flat, cells], "mean.total", {"axis": 0})
+    counts = edit.op("Cast", [grid.lengths], "mean.counts", {"to": ir.DataType.FLOAT.value})
+    counts.type = _FLOAT
+    column = edit.op("Unsqueeze", [counts, edit.constant("mean.column", np.array([1], np.int64))], "mean.divisor")
+    return edit.op("Div", [total, column], "mean.hidden")
+
+
+def _width(value: ir.Value | None) -> int:
+    width = value.shape[1] if value is not None and value.shape is not None else None
+    if not isinstance(width, int):
+        raise ValueError("attention of unknown width")
+    return width
 
 
 _PARTS = ("query", "key", "value")

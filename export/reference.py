@@ -8,7 +8,7 @@ from ..privacy.monitoring.reference import build, encode
 from ..runtime import bundle
 from ..runtime.encoder import Encoder
 from ..runtime.manifest import Manifest
-from ..runtime.tasks import prepare
+from ..runtime.tasks import Wanted, prepare
 from ..runtime.tokens import TextTokenizer
 from ..runtime.watch import outcome
 
@@ -35,11 +35,13 @@ def with_reference(
     """
     if not texts:
         return manifest
-    pairs = manifest.task == "question-answering"
+    if manifest.task in _ASKED:
+        return manifest
+    pairs = manifest.task in _PAIRS
     fitting = [t for t in texts if isinstance(t, tuple) == pairs or manifest.task in _EITHER][:_MOST]
     if not fitting:
         return manifest
-    prepared = prepare(manifest, tokenizer, fitting, truncate=True)
+    prepared = prepare(manifest, tokenizer, fitting, Wanted(truncate=True))
     outcomes = [outcome(p) for p in prepared.finish(encoder.forward(prepared.tokens))]
     labels = [o.labels for o in outcomes if o.labels is not None]
     scores = [o.score for o in outcomes if o.score is not None]
@@ -50,4 +52,6 @@ def with_reference(
     return msgspec.structs.replace(manifest, reference=NAME, files=listed)
 
 
-_EITHER = ("text-classification", "feature-extraction")
+_EITHER = ("text-classification", "feature-extraction", "token-classification")
+_PAIRS = ("question-answering", "text-ranking", "sentence-similarity")
+_ASKED = ("zero-shot-classification", "fill-mask")  # what they answer depends on more than their texts

@@ -4,6 +4,8 @@ They vary in length, register, script and layout, because what a quantized model
 calibration never showed it. Nothing here is anybody's data.
 """
 
+from collections.abc import Sequence
+
 CALIBRATION: tuple[str, ...] = (
     "Hi!",
     "Where is my parcel?",
@@ -144,3 +146,18 @@ def probes(window: int) -> list[str]:
 
 def _repeat(characters: int) -> str:
     return (_LONG * (characters // len(_LONG) + 1))[:characters]
+
+
+def with_masks(texts: Sequence[str], mask: str) -> list[str]:
+    """Texts with a word near their beginning replaced by a mask, longer ones with a second one; never past a window."""
+    found = []
+    for text in texts:
+        words = text.split(" ")
+        if len(words) < 3:
+            words.insert(0, mask)
+        else:
+            words[2] = mask
+        if len(words) > 12:
+            words[len(words) // 2] = mask
+        found.append(" ".join(words))
+    return found

@@ -1,11 +1,8 @@
 """Model -> ONNX graph, in float: packed through the registered attention function, or padded through transformers."""
 
-import logging
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -14,14 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from .. import ExportError
+from ..runtime.packing import pack
+from ..runtime.processor import available_threads
+from ..runtime.session import Session
 from . import attention
 from .architectures import facts
-from .graph import Editor, clean
+from .graph import in_memory
 from .lower import lower_for_cpu
+from .original import outputs, tokenized
+from .padded import OPSET, OUTPUT, padded, quietly_exported
 from .source import Source, quiet
-
-OPSET = 21
-OUTPUT = "output"
+from .texts import PROBES
 
 
 @dataclass(frozen=True)
@@ -31,29 +31,40 @@ class Traced:
     Attributes:
         path: `packed` or `padded`.
         reason: one sentence for the user.
-        stack: dotted name of the module that holds the layers, as it stands in the graph's metadata.
+        stack: dotted names of the modules that hold the layers, as they stand in the graph's metadata.
     """
 
     model: ir.Model
     path: Literal["packed", "padded"]
     reason: str
-    stack: str
+    stack: tuple[str, ...]
 
 
 class _NotPacked(Exception):
     """The packed path is not possible for this model; the message says why."""
 
 
-def trace(source: Source) -> Traced:
+def trace(source: Source, lower: Callable[[ir.Model], int] | None = None) -> Traced:
     """Trace the packed path, or the padded one where the architecture does not allow it.
+
+    A packed graph is run against the model before it is believed: an architecture that is not known to pack may drop an
+    input that it does not know, and compute something else.
+
+    Args:
+        lower: replaces the placeholders of a packed trace with a provider's operators and returns how many attentions
+            there are; None lowers for CPU.
 
     Raises:
         ExportError: the architecture is known to pack and a layer did not fuse, or neither path works.
     """
     architecture = facts(source.config.model_type)
     try:
-        model, layers = _packed(source)
-        return Traced(model, "packed", f"{layers} of {layers} attention layers fused", _stack_name(source, "model"))
+        if architecture.padded:
+            raise _NotPacked(architecture.padded)
+        model, layers = _packed(source, lower or lower_for_cpu)
+        if lower is None:  # the operators of another provider do not run here
+            _verify(source, model)
+        return Traced(model, "packed", f"{layers} of {layers} attention layers fused", _stack(source, "model"))
     except _NotPacked as reason:
         if architecture.packed == "required":
             raise ExportError(
@@ -61,13 +72,25 @@ def trace(source: Source) -> Traced:
                 hint="use the transformers version in constraints.txt, or report this",
                 code="fusion_incomplete",
             ) from reason
-        return Traced(_padded(source), "padded", str(reason), _stack_name(source, ""))
+        return Traced(padded(source), "padded", str(reason), _stack(source, ""))
 
 
-def _stack_name(source: Source, wrapper: str) -> str:
+def _stack(source: Source, wrapper: str) -> tuple[str, ...]:
     base = source.model.base_model
     prefix = source.model.base_model_prefix if base is not source.model else ""
-    return ".".join(part for part in (wrapper, prefix, facts(source.config.model_type).stack) if part)
+    known = facts(source.config.model_type).stack
+    found = [known] if known else list(_lists_of_layers(base))
+    return tuple(".".join(part for part in (wrapper, prefix, name) if part) for name in found)
+
+
+def _lists_of_layers(base: nn.Module, path: str = "") -> Iterator[str]:
+    """Dotted names of the outermost module lists: an encoder keeps its layers in one, some in several."""
+    for name, child in base.named_children():
+        inner = f"{path}.{name}" if path else name
+        if isinstance(child, nn.ModuleList):
+            yield inner
+        else:
+            yield from _lists_of_layers(child, inner)
 
 
 class _Packed(nn.Module):
@@ -76,63 +99,174 @@ class _Packed(nn.Module):
     def __init__(self, source: Source) -> None:
         super().__init__()
         self.model = source.model
-        self.task = source.task
+        self.head = source.head
+        self.reads = _reads(source.model)
 
     def forward(
-        self, input_ids: Tensor, position_ids: Tensor, token_type_ids: Tensor | None, lengths: Tensor
+        self,
+        input_ids: Tensor,
+        position_ids: Tensor,
+        token_type_ids: Tensor | None,
+        lengths: Tensor,
+        rows: Tensor | None = None,
     ) -> Tensor:
         inputs = {"input_ids": input_ids[None], "position_ids": position_ids[None]}
         if token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids[None]
-        with _first_token_heads(self.model, lengths, active=self.task == "text-classification"):
-            outputs = self.model(**inputs)
-        if self.task == "text-classification":
-            return cast(Tensor, outputs.logits)
-        if self.task == "token-classification":
-            return cast(Tensor, outputs.logits[0])
-        if self.task == "question-answering":
-            return torch.stack([outputs.start_logits[0], outputs.end_logits[0]], dim=-1)
-        return cast(Tensor, outputs.last_hidden_state[0])
+        match self.head:
+            case "sequence" if self.reads == "last":
+                hidden = self.model.base_model(**inputs).last_hidden_state[0]
+                return cast(Tensor, cast(Any, self.model).score(attention.per_text(hidden, lengths, "last")))
+            case "sequence":
+                with _one_row_per_text(self.model, lengths, self.reads):
+                    return cast(Tensor, self.model(**inputs).logits)
+            case "masked":
+                with _hidden_of(self.model.base_model, lambda hidden: hidden[:, rows]):
+                    return cast(Tensor, self.model(**inputs).logits[0])
+            case "tokens":
+                return cast(Tensor, self.model(**inputs).logits[0])
+            case "spans":
+                outputs = self.model(**inputs)
+                return torch.stack([outputs.start_logits[0], outputs.end_logits[0]], dim=-1)
+            case "hidden":
+                return cast(Tensor, self.model(**inputs).last_hidden_state[0])
+
+
+_CLASSIFIER_POOLING: dict[str, attention.Reads | Literal["late"]] = {
+    "cls": "first", "bos": "first", "mean": "mean", "late": "late",
+}  # fmt: skip
+
+
+def _reads(model: Any) -> attention.Reads | Literal["late"]:
+    """What a classification head reads of a text: its first or last token, their mean, or (late) every token."""
+    if hasattr(model, "score"):
+        return "last"
+    return _CLASSIFIER_POOLING.get(str(getattr(model.config, "classifier_pooling", "cls")), "first")
 
 
 @contextmanager
-def _first_token_heads(model: Any, lengths: Tensor, *, active: bool) -> Iterator[None]:
+def _one_row_per_text(model: Any, lengths: Tensor, reads: attention.Reads | Literal["late"]) -> Iterator[None]:
     """Give poolers and classification heads, which read `hidden[:, 0]`, one row per text instead of one per pack."""
-    if not active:
-        yield
-        return
 
-    def gather(module: nn.Module, args: Any, output: Any) -> Any:
-        output.last_hidden_state = attention.first(output.last_hidden_state[0], lengths)[:, None]
+    def rows(hidden: Tensor) -> Tensor:
+        return attention.per_text(hidden[0], lengths, "mean" if reads == "late" else reads)[:, None]
+
+    if reads == "late":
+        hook = model.classifier.register_forward_hook(lambda module, args, output: rows(output))
+        try:
+            yield
+        finally:
+            hook.remove()
+        return
+    known = facts(model.config.model_type).stack
+    if known:
+        with _hidden_of(getattr(model.base_model, known), rows):
+            yield
+        return
+    pooler = getattr(model.base_model, "pooler", None)
+    hooks = []
+    if isinstance(pooler, nn.Module):
+        hooks.append(pooler.register_forward_pre_hook(lambda module, args: (rows(args[0]), *args[1:])))
+    try:
+        with _hidden_of(model.base_model, rows):
+            yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def _hidden_of(base: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Change what the base model hands to the head. Shape: `[1, T, H]` -> `[1, n, H]`, or `[B, 1, H]`."""
+
+    def changed(module: nn.Module, args: Any, output: Any) -> Any:
+        output.last_hidden_state = change(output.last_hidden_state)
         return output
 
-    stack = getattr(model.base_model, facts(model.config.model_type).stack)
-    hook = stack.register_forward_hook(gather)
+    hook = base.register_forward_hook(changed)
     try:
         yield
     finally:
         hook.remove()
 
 
-def _packed(source: Source) -> tuple[ir.Model, int]:
+def _packed(source: Source, lower: Callable[[ir.Model], int]) -> tuple[ir.Model, int]:
     attention.register()
     before = source.model.config._attn_implementation
-    stack = getattr(source.model.base_model, facts(source.config.model_type).stack, None)
-    if stack is None:
-        raise _NotPacked("the architecture's layers are not where Cloister looks for them")
+    cache = getattr(source.config, "use_cache", None)
     try:
         with quiet():
             source.model.set_attn_implementation(attention.IMPLEMENTATION)
+        if cache is not None:
+            source.config.use_cache = False
+        _count(source)
         program = _export_packed(source)
+    except _NotPacked:
+        raise
     except Exception as error:
         raise _NotPacked(_first_sentence(error)) from error
     finally:
         source.model.set_attn_implementation(before)
-    fused = lower_for_cpu(program)
+        if cache is not None:
+            source.config.use_cache = cache
+    fused = lower(program)
     layers = source.config.num_hidden_layers
     if fused != layers:
-        raise _NotPacked(f"only {fused} of {layers} layers call transformers' attention interface")
+        raise _NotPacked(f"{fused} of {layers} layers call transformers' attention interface")
     return program, layers
+
+
+def _count(source: Source) -> None:
+    """Run the model on a pack once, only to see whether every layer calls the attention function: that takes less than
+    a trace, and models that do not are many.
+
+    Raises:
+        _NotPacked: some layer does not.
+    """
+    calls = 0
+
+    def counted(*args: Any, **more: Any) -> tuple[Tensor, None]:
+        nonlocal calls
+        calls += 1
+        return attention.packed_attention(*args, **more)
+
+    attention.register(counted)
+    try:
+        with torch.no_grad():
+            _Packed(source).eval()(*_example(source).values())
+    finally:
+        attention.register()
+    layers = source.config.num_hidden_layers
+    if calls != layers:
+        raise _NotPacked(f"{calls} of {layers} layers call transformers' attention interface")
+
+
+_VERIFIED_TOKENS = 320
+"""Length of the longest text a packed graph is verified with: longer than any usual sliding window."""
+_VERIFIED_ERROR = 1e-3
+
+
+def _verify(source: Source, model: ir.Model) -> None:
+    """Run texts of several lengths as one pack and compare with the model, one text at a time.
+
+    Raises:
+        _NotPacked: the graph does not run, or computes something else.
+    """
+    texts = source.asked([*PROBES[:4], " ".join(PROBES)])
+    tokens = tokenized(source, texts, _VERIFIED_TOKENS)
+    wanted = [outputs(source, one) for one in tokens]
+    graph, weights = in_memory(model, "verified.weights")
+    try:
+        session = Session(graph, {"verified.weights": weights}, provider="cpu", threads=available_threads())
+        got = session.run(pack(tokens, source.first_position, source.mask_id))[0]
+    except Exception as error:
+        raise _NotPacked("the packed graph does not run") from error
+    expected = np.stack(wanted) if source.head == "sequence" else np.concatenate(wanted)
+    if got.shape != expected.shape:
+        raise _NotPacked("the packed graph gives outputs of another shape than the model")
+    difference = float(np.abs(got - expected).max()) / max(float(np.abs(expected).max()), 1e-6)
+    if not difference <= _VERIFIED_ERROR:
+        raise _NotPacked("on a pack the model computes something else than on single texts")
 
 
 def _first_sentence(error: Exception) -> str:
@@ -141,97 +275,35 @@ def _first_sentence(error: Exception) -> str:
     return "the architecture does not run through transformers' attention interface"
 
 
-def _export_packed(source: Source) -> ir.Model:
+def _example(source: Source) -> dict[str, Tensor | None]:
+    """A pack of three texts."""
     lengths = torch.tensor([5, 9, 3], dtype=torch.int32)
     total = int(lengths.sum())
     positions = torch.cat([torch.arange(int(n)) for n in lengths]) + source.first_position
     ids = torch.arange(total) % source.config.vocab_size
-    types = torch.zeros(total, dtype=torch.int64) if source.token_types else None
-    dynamic = {0: torch.export.Dim.DYNAMIC}
-    shapes = {
-        "input_ids": dynamic,
-        "position_ids": dynamic,
-        "token_type_ids": dynamic if types is not None else None,
-        "lengths": dynamic,
+    return {
+        "input_ids": ids,
+        "position_ids": positions,
+        "token_type_ids": torch.zeros(total, dtype=torch.int64) if source.token_types else None,
+        "lengths": lengths,
+        "rows": torch.tensor([2, 7]) if source.head == "masked" else None,
     }
-    names = [name for name in shapes if name != "token_type_ids" or types is not None]
+
+
+def _export_packed(source: Source) -> ir.Model:
+    inputs = _example(source)
     exporter = cast(Any, torch.onnx.export)
-    exporter = cast(Any, torch.onnx.export)
-    return _onnx(
+    return quietly_exported(
         lambda: (
             exporter(
                 _Packed(source).eval(),
-                (ids, positions, types, lengths),
+                tuple(inputs.values()),
                 dynamo=True,
-                dynamic_shapes=shapes,
-                input_names=names,
+                dynamic_shapes={k: None if v is None else {0: torch.export.Dim.DYNAMIC} for k, v in inputs.items()},
+                input_names=[name for name, value in inputs.items() if value is not None],
                 output_names=[OUTPUT],
                 opset_version=OPSET,
                 verbose=False,
             ).model
         )
     )
-
-
-def _onnx(export: Callable[[], Any]) -> ir.Model:
-    """Run an exporter without its chatter; every value gets a name of its own."""
-    names = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "transformers")
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), quiet(), torch.no_grad(), redirect_stdout(StringIO()):
-            warnings.simplefilter("ignore")
-            model: ir.Model = export()
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-    clean(model)
-    return model
-
-
-def _padded(source: Source) -> ir.Model:
-    from transformers.exporters import configs, exporter_onnx
-
-    ids = torch.arange(22).reshape(2, 11) % source.config.vocab_size
-    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    inputs["attention_mask"][1, 7:] = 0
-    if source.token_types:
-        inputs["token_type_ids"] = torch.zeros_like(ids)
-    try:
-        config = configs.OnnxConfig(dynamic=True, opset_version=OPSET)
-        exporter = cast(Any, exporter_onnx).OnnxExporter()
-        model = _onnx(lambda: exporter.export(source.model, inputs, config=config).program)
-    except Exception as error:
-        raise ExportError(
-            f"model type {source.config.model_type} cannot be exported to ONNX",
-            hint="neither the packed path nor transformers' own exporter takes it",
-            code="architecture_unsupported",
-        ) from error
-    _finish_padded(model, source)
-    return model
-
-
-def _finish_padded(model: ir.Model, source: Source) -> None:
-    """Keep the one output the task needs. Shape: `[B, labels]`, or `[B, S, n]` per token."""
-    graph = model.graph
-    last = graph[-1]
-    outputs = {value.name: value for value in graph.outputs}
-    # The editor inserts before a node: a throw-away one at the very end.
-    end = ir.node("Identity", [graph.outputs[0]])
-    graph.insert_after(last, end)
-    edit = Editor(graph, end)
-    if source.task == "question-answering":
-        axis = edit.constant("answer.axis", np.array([-1], np.int64))
-        columns = [edit.op("Unsqueeze", [outputs[n], axis], f"answer.{n}") for n in ("start_logits", "end_logits")]
-        result = edit.op("Concat", columns, OUTPUT, {"axis": -1})
-    elif source.task == "feature-extraction":
-        result = edit.op("Identity", [outputs["last_hidden_state"]], OUTPUT)
-    else:
-        result = edit.op("Identity", [outputs["logits"]], OUTPUT)
-    result.type = ir.TensorType(ir.DataType.FLOAT)
-    graph.remove(end, safe=False)
-    graph.outputs.clear()
-    graph.outputs.append(result)
-    clean(model)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .linear import LinearHead
 from .manifest import Pooling
 from .packing import Tokens, groups, pack, pad
 from .session import Session
@@ -24,6 +25,8 @@ class Encoder:
         pooling: how a text's rows become its vector, None where they stay.
         first_position: position id of a text's first token.
         padding_id: token id of cells past a text's end.
+        head: what reads the pooled vector, None where it is the result.
+        mask_id: id of the tokens that the graph answers for, None where it answers for all.
     """
 
     def __init__(
@@ -35,6 +38,8 @@ class Encoder:
         pooling: Pooling | None,
         first_position: int,
         padding_id: int,
+        head: LinearHead | None = None,
+        mask_id: int | None = None,
     ) -> None:
         self.session = session
         self._packed = packed
@@ -42,6 +47,9 @@ class Encoder:
         self._pooling = pooling
         self._first_position = first_position
         self._padding_id = padding_id
+        self._offsets = "token_offset" in session.inputs
+        self._head = head
+        self._mask_id = mask_id
 
     def groups(self, tokens: Sequence[Tokens]) -> Iterator[NDArray[np.intp]]:
         """Indices of the texts that run together, group by group.
@@ -53,24 +61,33 @@ class Encoder:
 
     def arrays(self, members: Sequence[Tokens]) -> dict[str, NDArray[np.integer]]:
         """What the graph reads for one group."""
-        return pack(members, self._first_position) if self._packed else pad(members, self._padding_id)
+        if self._packed:
+            return pack(members, self._first_position, self._mask_id, offsets=self._offsets)
+        return pad(members, self._padding_id, self._mask_id)
 
     def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
         """Raw outputs for each text, in order.
 
-        Shape: per text `[D]`; with `per_token` and no pooling `[n, D]`, n its tokens.
+        Shape: per text `[D]`; with `per_token` and no pooling `[n, D]`, n its tokens; with a mask token `[m, D]`, m its
+        mask tokens; with a head what it gives.
         """
         results: list[Floats] = [np.empty(0, np.float32)] * len(tokens)
         for group in self.groups(tokens):
             members = [tokens[i] for i in group]
             output = self.session.run(self.arrays(members))[0]
+            if self._mask_id is not None:
+                counts = [int((m.ids == self._mask_id).sum()) for m in members]
+                for index, part in zip(group.tolist(), np.split(output, np.cumsum(counts)[:-1]), strict=True):
+                    results[index] = part
+                continue
             if self._per_token and self._packed:
                 parts: Sequence[Floats] = np.split(output, np.cumsum([len(m) for m in members])[:-1])
             else:
                 parts = list(output)
             for index, part, member in zip(group.tolist(), parts, members, strict=True):
                 rows = part[: len(member)] if self._per_token else part
-                results[index] = rows if self._pooling is None else pooled(rows, self._pooling)
+                result = rows if self._pooling is None else pooled(rows, self._pooling)
+                results[index] = result if self._head is None else self._head(result)
         return results
 
 
@@ -87,3 +104,5 @@ def pooled(rows: Floats, pooling: Pooling) -> Floats:
             return np.asarray(np.max(rows, axis=0), np.float32)
         case "cls":
             return np.asarray(rows[0], np.float32)
+        case "last":
+            return np.asarray(rows[-1], np.float32)

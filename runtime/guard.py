@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ..privacy.redact import Redaction, Redactor
-from .results import Answer, Entity, Prediction, Tagging
+from .results import Answer, Entity, Filling, Mask, Prediction, Tagging
 
 LANGUAGES = ("auto", "en", "zh")
 
@@ -136,6 +136,8 @@ def in_original(prediction: Prediction, guarded: Sequence[Guarded]) -> Predictio
         case Answer():
             start, end, text = guarded[-1].original(prediction.start, prediction.end)
             return replace(prediction, start=start, end=end, answer=text)
+        case Filling():
+            return replace(prediction, masks=tuple(_mask(m, guarded[0]) for m in prediction.masks))
         case _:
             return prediction
 
@@ -143,3 +145,8 @@ def in_original(prediction: Prediction, guarded: Sequence[Guarded]) -> Predictio
 def _entity(entity: Entity, guarded: Guarded) -> Entity:
     start, end, text = guarded.original(entity.start, entity.end)
     return replace(entity, start=start, end=end, text=text)
+
+
+def _mask(mask: Mask, guarded: Guarded) -> Mask:
+    start, end, _ = guarded.original(mask.start, mask.end)
+    return replace(mask, start=start, end=end)

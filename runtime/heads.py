@@ -1,14 +1,14 @@
 """Arrays of a graph -> typed predictions. Pure numpy."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .manifest import Problem
-from .results import Answer, Classification, Embedding, Entity, Tagging
+from .manifest import Activation, Problem, ZeroShot
+from .results import Answer, Candidate, Classification, Embedding, Entity, Mask, Score, Tagging
 from .tokens import Window, spans
 
 Floats = NDArray[np.float32]
@@ -39,20 +39,89 @@ def embedding(vector: Floats, truncated: bool, *, normalized: bool) -> Embedding
     return Embedding(unit_length(vector) if normalized else vector, truncated)
 
 
-def classification(logits: Floats, labels: Sequence[str], problem: Problem, *, truncated: bool) -> Classification:
-    """Shape: logits `[labels]`."""
+def sigmoid(logits: Floats) -> NDArray[np.float64]:
+    """Elementwise, in double precision."""
+    return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))
+
+
+def classification(
+    logits: Floats,
+    labels: Sequence[str],
+    problem: Problem,
+    thresholds: Sequence[float] | None = None,
+    *,
+    truncated: bool,
+    out_of_scope: float | None = None,
+) -> Classification:
+    """A text's class. `thresholds`, one for each label, are the least probabilities of a multi-label model's labels.
+
+    Shape: logits `[labels]`.
+    """
     if problem == "single_label":
         scores = softmax(logits)
     elif problem == "multi_label":
-        scores = 1 / (1 + np.exp(-logits.astype(np.float64)))
+        scores = sigmoid(logits)
     else:
         scores = logits.astype(np.float64)
     best = int(scores.argmax())
     chosen = None
     if problem == "multi_label":
-        chosen = tuple(label for label, s in zip(labels, scores, strict=True) if s >= _MULTI_LABEL_THRESHOLD)
+        least = [_MULTI_LABEL_THRESHOLD] * len(labels) if thresholds is None else thresholds
+        chosen = tuple(label for label, s, t in zip(labels, scores, least, strict=True) if s >= t)
     by_label = dict(zip(labels, map(float, scores), strict=True))
+    return Classification(labels[best], float(scores[best]), by_label, chosen, out_of_scope, truncated)
+
+
+def zero_shot(
+    logits: Floats, labels: Sequence[str], settings: ZeroShot, *, multi_label: bool, truncated: bool
+) -> Classification:
+    """Which label's hypothesis a text entails (Yin et al., 2019, arXiv:1909.00161), as transformers' pipeline has it.
+
+    Where one label fits, the labels compete by their entailment; where several may, each label's entailment competes
+    with its contradiction alone.
+
+    Shape: logits `[labels given, labels of the model]`.
+    """
+    entailed = logits[:, settings.entailment]
+    if multi_label and settings.contradiction is not None:
+        scores = softmax(np.stack([logits[:, settings.contradiction], entailed], axis=1))[:, 1]
+    else:
+        scores = softmax(entailed)
+    best = int(scores.argmax())
+    by_label = dict(zip(labels, map(float, scores), strict=True))
+    chosen = tuple(label for label, s in by_label.items() if s >= _MULTI_LABEL_THRESHOLD) if multi_label else None
     return Classification(labels[best], float(scores[best]), by_label, labels=chosen, truncated=truncated)
+
+
+def score(logits: Floats, activation: Activation, *, truncated: bool) -> Score:
+    """How well a pair goes together, by a model of pairs. Shape: logits `[1]`."""
+    value = sigmoid(logits) if activation == "sigmoid" else logits
+    return Score(float(value[0]), truncated)
+
+
+def similarity(one: Floats, other: Floats, *, truncated: bool) -> Score:
+    """Cosine of two embeddings, in double precision. Shape: `[D]`, `[D]`."""
+    a, b = one.astype(np.float64), other.astype(np.float64)
+    return Score(float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12)), truncated)
+
+
+def filling(logits: Floats, places: Sequence[tuple[int, int]], top_k: int, token: Callable[[int], str]) -> list[Mask]:
+    """The most probable tokens of each mask, best first; among equals the lower id first.
+
+    Args:
+        logits: one row for each mask.
+        places: first and last code point of each mask in the text.
+        top_k: most candidates of a mask.
+        token: text of a token id.
+
+    Shape: logits `[masks, vocabulary]`.
+    """
+    found = []
+    for row, (start, end) in zip(logits, places, strict=True):
+        probabilities = softmax(row)
+        best = np.argsort(-probabilities, kind="stable")[:top_k]
+        found.append(Mask(start, end, tuple(Candidate(token(int(i)), float(probabilities[i])) for i in best)))
+    return found
 
 
 def tagging(text: str, windows: Sequence[Window], logits: Sequence[Floats], labels: Sequence[str]) -> Tagging:
@@ -66,7 +135,7 @@ def tagging(text: str, windows: Sequence[Window], logits: Sequence[Floats], labe
     scheme = _has_scheme(labels)
     entities: list[Entity] = []
     current: _Open | None = None
-    for word in _words(text, offsets, words):
+    for word in words_of(text, offsets, words):
         best = int(scores[word[0]].argmax())
         prefix, kind = _split(labels[best], scheme)
         start, end = int(offsets[word[0], 0]), int(offsets[word[-1], 1])
@@ -118,7 +187,7 @@ def _has_scheme(labels: Sequence[str]) -> bool:
     return all(x == "O" or (len(x) > 2 and x[1] in "-_" and x[0] in "BIESLU") for x in labels)
 
 
-def _words(text: str, offsets: NDArray[np.int64], words: NDArray[np.int64]) -> list[list[int]]:
+def words_of(text: str, offsets: NDArray[np.int64], words: NDArray[np.int64]) -> list[list[int]]:
     """Tokens grouped into words; a word takes the label of its first token, as taggers are trained.
 
     Pre-tokenizers of models without spaces between words (sentencepiece on Chinese) call a whole sentence a word, so a

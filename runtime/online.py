@@ -17,6 +17,7 @@ from .packing import Tokens
 from .processor import available_threads
 from .queue import Limits
 from .results import Prediction
+from .tasks import Wanted
 from .tickets import Ticket
 
 if TYPE_CHECKING:
@@ -123,14 +124,14 @@ class OnlineEngine:
         self,
         texts: Sequence[Input],
         *,
-        truncate: bool = False,
+        wanted: Wanted = Wanted(),  # noqa: B008 - frozen
         timeout: float = math.inf,
     ) -> Pending:
         """Tokenize texts and queue them.
 
         Args:
             texts: as for `Engine.predict`.
-            truncate: as for `Engine.predict`.
+            wanted: what else the request asks for.
             timeout: seconds until nobody waits for the answer any more.
 
         Raises:
@@ -138,7 +139,7 @@ class OnlineEngine:
             Overloaded: the queue is full.
             Unavailable: the engine was closed.
         """
-        prepared = self.engine.prepare(texts, truncate=truncate)
+        prepared = self.engine.prepare(texts, wanted)
         ticket = self.scheduler.submit(prepared.tokens, timeout=timeout)
         return Pending(sum(map(len, prepared.tokens)), ticket, prepared.finish)
 
@@ -164,7 +165,11 @@ class OnlineEngine:
     def _sample(self, length: int) -> Tokens:
         one = self.engine.tokenizer.encode([PROBE], truncate=True)[0][0]
         types = None if one.types is None else np.resize(one.types, length)
-        return Tokens(np.resize(one.ids, length), types)
+        ids = np.resize(one.ids, length)
+        mask = self.engine.manifest.tokenizer.mask_id
+        if mask is not None:
+            ids[length // 2] = mask
+        return Tokens(ids, types)
 
     async def probe(self, timeout: float) -> None:
         """Send a text of our own through queue and model; raises what a caller would see."""

@@ -54,12 +54,16 @@ def groups(
         start = stop
 
 
-def pack(texts: Sequence[Tokens], first_position: int) -> dict[str, NDArray[np.integer]]:
+def pack(
+    texts: Sequence[Tokens], first_position: int, mask_id: int | None = None, *, offsets: bool = False
+) -> dict[str, NDArray[np.integer]]:
     """The arrays a packed graph reads; FORMAT.md defines them.
 
     Args:
         texts: at least one text, each with at least one token.
         first_position: position id of a text's first token.
+        mask_id: id of the tokens whose rows the graph answers for, None where it answers for all.
+        offsets: add what attention on packs reads (CUDA): `token_offset` and `cumulative_sequence_length`.
     """
     lengths = np.fromiter((len(t) for t in texts), np.int64, len(texts))
     total = int(lengths.sum())
@@ -75,16 +79,22 @@ def pack(texts: Sequence[Tokens], first_position: int) -> dict[str, NDArray[np.i
         "pack": np.flatnonzero(real),
         "lengths": lengths.astype(np.int32),
     }
+    if offsets:
+        cells = np.concatenate([arrays["pack"], np.flatnonzero(~real)])  # the texts' cells first, then the padding's
+        arrays["token_offset"] = cells.reshape(real.shape).astype(np.int32)
+        arrays["cumulative_sequence_length"] = np.concatenate([starts, [total]]).astype(np.int32)
     types = [t.types for t in texts if t.types is not None]
     if types:
         arrays["token_type_ids"] = np.concatenate(types)
+    if mask_id is not None:
+        arrays["rows"] = np.flatnonzero(arrays["input_ids"] == mask_id)
     return arrays
 
 
-def pad(texts: Sequence[Tokens], padding_id: int) -> dict[str, NDArray[np.integer]]:
+def pad(texts: Sequence[Tokens], padding_id: int, mask_id: int | None = None) -> dict[str, NDArray[np.integer]]:
     """The arrays a padded graph reads: `input_ids`, `attention_mask` and, where there are any, `token_type_ids`.
 
-    Shape: all `[B, S]`, S the longest text.
+    Shape: all `[B, S]`, S the longest text; with a `mask_id` also `rows` `[M]`, the cells that hold it.
     """
     shape = len(texts), max(len(t) for t in texts)
     ids = np.full(shape, padding_id, np.int64)
@@ -98,4 +108,6 @@ def pad(texts: Sequence[Tokens], padding_id: int) -> dict[str, NDArray[np.intege
     arrays: dict[str, NDArray[np.integer]] = {"input_ids": ids, "attention_mask": mask}
     if any(t.types is not None for t in texts):
         arrays["token_type_ids"] = types
+    if mask_id is not None:
+        arrays["rows"] = np.flatnonzero((ids == mask_id) & (mask == 1))
     return arrays

@@ -18,13 +18,14 @@ class _Quiet:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Classification(_Quiet):
-    """A text's class.
+    """A text's class, or (zero-shot classification) which of the labels given fits it.
 
     Attributes:
         label: the most probable label; for a regression the only label.
         score: its probability (0 to 1); for a regression the predicted value, unbounded.
-        scores: probability of every label, in the model's order.
-        labels: for multi-label models every label with a probability of at least 0.5, else None.
+        scores: probability of every label, in the model's order; for zero-shot classification in the order given.
+        labels: for multi-label models every label whose probability reaches its threshold (0.5 unless the bundle says
+            otherwise), else None.
         out_of_scope: how likely the text belongs to no class (0 to 1), None where the bundle does not say.
     """
 
@@ -77,7 +78,45 @@ class Answer(_Quiet):
     truncated: bool = False
 
 
-Prediction = Classification | Tagging | Embedding | Answer
+@dataclass(frozen=True, slots=True, repr=False)
+class Candidate(_Quiet):
+    """A token that may stand where the mask is. `score` is its probability (0 to 1) over the whole vocabulary."""
+
+    token: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Mask(_Quiet):
+    """One mask of a text: its place in code points of the text as given, and what may stand there, best first."""
+
+    start: int
+    end: int
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Filling(_Quiet):
+    """The masks of a text in their order."""
+
+    masks: tuple[Mask, ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Score(_Quiet):
+    """How well a pair goes together: more is better.
+
+    Attributes:
+        score: for embeddings their cosine (-1 to 1); for a model of pairs its output (0 to 1 where the bundle applies a
+            sigmoid, else unbounded).
+    """
+
+    score: float
+    truncated: bool = False
+
+
+Prediction = Classification | Tagging | Embedding | Answer | Filling | Score
 
 
 def to_json(prediction: Prediction) -> dict[str, Any]:
@@ -100,6 +139,10 @@ def to_json(prediction: Prediction) -> dict[str, Any]:
                 "end": prediction.end,
                 "score": prediction.score,
             }
+        case Filling():
+            fields = {"masks": [_mask(m) for m in prediction.masks]}
+        case Score():
+            fields = {"score": prediction.score}
     if prediction.truncated:
         fields["truncated"] = True
     return fields
@@ -107,3 +150,8 @@ def to_json(prediction: Prediction) -> dict[str, Any]:
 
 def _entity(entity: Entity) -> dict[str, Any]:
     return {"start": entity.start, "end": entity.end, "text": entity.text, "label": entity.label, "score": entity.score}
+
+
+def _mask(mask: Mask) -> dict[str, Any]:
+    candidates = [{"token": c.token, "score": c.score} for c in mask.candidates]
+    return {"start": mask.start, "end": mask.end, "candidates": candidates}

@@ -16,6 +16,7 @@ from .memory import MemoryLimit
 from .models import Model, Models
 from .online import Pending
 from .results import Prediction
+from .tasks import TOP_K, Wanted, labelled
 from .tokens import Input, validated
 from .trail import Audit, Trail
 from .watch import Watch
@@ -34,15 +35,17 @@ class Question:
         model: its name.
         texts: texts or pairs, as they came.
         tasks: those the route can show; others are refused.
-        truncate: as for `Engine.predict`.
         timeout: seconds until nobody waits any more.
+        truncate, labels, top_k: as for `Engine.predict`.
     """
 
     model: str
     texts: Sequence[object]
     tasks: Sequence[str]
-    truncate: bool
     timeout: float
+    truncate: bool = False
+    labels: Sequence[str] | None = None
+    top_k: int = TOP_K
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,14 +105,18 @@ class Service:
         self._memory.admit()
         model.online.scheduler.admit(question.timeout - trail.seconds)
         inputs = validated(question.texts)
+        labels = labelled(question.labels)
         trail.inputs = len(inputs)
         large = sum(map(_characters, inputs)) > INLINE_CHARACTERS
         with trail.stage("redact"):
             guarded = await self._admit(trail, inputs, large=large)
+            if labels is not None:
+                labels = {label: self._wording(trail, label) for label in labels}
         safe: list[Input] = [parts[0].text if len(parts) == 1 else (parts[0].text, parts[1].text) for parts in guarded]
         trail.signals = self._watch.read(safe)
         with trail.stage("tokenize"):
-            model, pending = await self._submit(trail, question, safe, large=large)
+            wanted = Wanted(question.truncate, labels, question.top_k)
+            model, pending = await self._submit(trail, question, safe, wanted, large=large)
         trail.input_tokens += pending.tokens
         with trail.stage("run"):
             outputs = await pending.ticket
@@ -167,8 +174,14 @@ class Service:
         trail.entities.update(_counts(guarded))
         return guarded
 
+    def _wording(self, trail: Trail, label: str) -> str:
+        """What the model sees of a label; the answer has the label itself."""
+        guarded = self.guard.admit(label)
+        trail.entities.update(_counts([(guarded,)]))
+        return guarded.text
+
     async def _submit(
-        self, trail: Trail, question: Question, texts: list[Input], *, large: bool
+        self, trail: Trail, question: Question, texts: list[Input], wanted: Wanted, *, large: bool
     ) -> tuple[Model, Pending]:
         """Queue texts. Where the model was swapped on the way, the one that is there now takes them."""
         timeout = question.timeout - trail.seconds
@@ -176,7 +189,7 @@ class Service:
             model = self.resolve(trail, question)
 
             def submit(model: Model = model) -> Pending:
-                return model.online.submit(texts, truncate=question.truncate, timeout=timeout)
+                return model.online.submit(texts, wanted=wanted, timeout=timeout)
 
             try:
                 return model, await asyncio.to_thread(submit) if large else submit()

@@ -79,6 +79,32 @@ class TextTokenizer:
                 encodings[index] = self._truncated(inputs[index])
         return [self._tokens(e, index) for index, e in enumerate(encodings)], cut
 
+    def masks(self, texts: Sequence[str], *, truncate: bool) -> list[tuple[Tokens, list[tuple[int, int]], bool]]:
+        """For each text its tokens, first and last code point of every mask in it, and whether it was cut.
+
+        Raises:
+            InputTooLong: a text is over the window and `truncate` is off.
+            InvalidInput: a text has no mask, or none within the window.
+        """
+        mask = self._settings.mask_id
+        result = []
+        for index, encoding in enumerate(self.raw.encode_batch(list(texts), add_special_tokens=True)):
+            cut = len(encoding) > self.window
+            if cut and not truncate:
+                raise _too_long(index, len(encoding), self.window)
+            kept = self._truncated(texts[index]) if cut else encoding
+            text = texts[index]
+            places = [_trimmed(text, o) for i, o in zip(kept.ids, kept.offsets, strict=True) if i == mask]
+            if not places:
+                name = None if mask is None else self.raw.id_to_token(mask)
+                raise InvalidInput(f"input {index} has no mask to fill", hint=f"put {name} where a word is missing")
+            result.append((self._tokens(kept, index), places, cut))
+        return result
+
+    def token(self, index: int) -> str:
+        """The text of one token id, as it stands alone."""
+        return str(self.raw.decode([index], skip_special_tokens=False))
+
     def _truncated(self, item: Input) -> Encoding:
         """The pair's longer side is cut first, as transformers' `longest_first` does."""
         first, second = item if isinstance(item, tuple) else (item, None)
@@ -96,15 +122,27 @@ class TextTokenizer:
     def _content_room(self, *, pair: bool) -> int:
         return self.window - self.raw.num_special_tokens_to_add(pair)
 
-    def windows(self, text: str, index: int) -> list[Window]:
-        """A text as overlapping windows with offsets; a single window where it fits. `index` is for error messages."""
+    def windows(self, text: str, index: int, second: str | None = None) -> list[Window]:
+        """A text as overlapping windows with offsets; a single window where it fits. `index` is for error messages.
+
+        A second text stands whole beside every window of the first.
+
+        Raises:
+            InputTooLong: the second text leaves no room for the first.
+        """
         whole = self.raw.encode(text, add_special_tokens=False)
-        room = self._content_room(pair=False)
+        room = self._content_room(pair=second is not None)
+        beside = None if second is None else self.raw.encode(second, add_special_tokens=False)
+        if beside is not None:
+            least = max(1, room // 8)
+            if len(beside) > room - least:
+                raise _too_long(index, len(beside), room - least, what="second text of input", remedy="shorten it")
+            room -= len(beside)
         overlap = int(room * _WINDOW_OVERLAP) if len(whole) > room else 0
         whole.truncate(room, stride=overlap)
         result, first = [], 0
         for part in (whole, *whole.overflowing):
-            result.append(self._window(self.raw.post_process(part), 0, first, index))
+            result.append(self._window(self.raw.post_process(part, beside), 0, first, index))
             first += len(part) - overlap
         return result
 
@@ -133,7 +171,10 @@ class TextTokenizer:
         return result
 
     def _window(self, encoding: Encoding, sequence: int, first: int, index: int, *, truncated: bool = False) -> Window:
-        content = np.array([i for i, s in enumerate(encoding.sequence_ids) if s == sequence], np.intp)
+        # In a pair that is put together from its parts only the second text's tokens belong to a sequence.
+        own = (s == sequence or (sequence == 0 and s is None) for s in encoding.sequence_ids)
+        plain = zip(own, encoding.special_tokens_mask, strict=True)
+        content = np.array([i for i, (mine, special) in enumerate(plain) if mine and not special], np.intp)
         offsets = np.array(encoding.offsets, np.int64).reshape(-1, 2)[content]
         words = np.array([-1 if w is None else w for w in encoding.word_ids], np.int64)[content]
         return Window(self._tokens(encoding, index), content, offsets, words, first, truncated)
@@ -147,11 +188,19 @@ class TextTokenizer:
         return Tokens(ids, np.array(encoding.type_ids, np.int64) if self._settings.token_types else None)
 
 
-def _too_long(index: int, tokens: int, window: int, what: str = "input") -> InputTooLong:
-    return InputTooLong(
-        f"{what} {index} has {tokens} tokens, the model's window is {window}",
-        hint="shorten it, or pass truncate=True (--truncate) to answer from its beginning",
-    )
+def _trimmed(text: str, offsets: tuple[int, int]) -> tuple[int, int]:
+    """A mask without the space before it, which tokenizers of the RoBERTa family count to it."""
+    start, end = offsets
+    while start < end and text[start].isspace():
+        start += 1
+    return start, end
+
+
+_REMEDY = "shorten it, or pass truncate=True (--truncate) to answer from its beginning"
+
+
+def _too_long(index: int, tokens: int, window: int, what: str = "input", remedy: str = _REMEDY) -> InputTooLong:
+    return InputTooLong(f"{what} {index} has {tokens} tokens, the model's window is {window}", hint=remedy)
 
 
 def validated(inputs: Sequence[object]) -> list[Input]:

@@ -46,7 +46,10 @@ class Watch:
         if not self.monitor.knows(engine.digest):
             self.monitor.expect(engine.digest, engine.reference)
         if trail.signals is not None:
-            trail.outcomes = tuple([outcome(predictions[i]) for i in trail.signals.indices])
+            found = [outcome(predictions[i]) for i in trail.signals.indices]
+            if engine.task == "zero-shot-classification":  # its labels are texts of the request, and never kept
+                found = [o._replace(labels=None) for o in found]
+            trail.outcomes = tuple(found)
 
     def finished(self, trail: Trail) -> list[Alert]:
         """A request ended; the alerts it raised, for the audit log. Once for each trail."""

@@ -9,15 +9,20 @@ from typing import Literal
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, which the imports below do
 
 import pytest
+import torch
 
 from cloister.runtime import Engine, load
 from tests.support.models import save
+
+torch.set_num_threads(1)  # models are tiny: more threads would only wait for each other
 
 Precision = Literal["int8", "fp32"]
 
 LABELS = {
     "text-classification": ["negative", "neutral", "positive"],
     "token-classification": ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"],
+    "zero-shot-classification": ["contradiction", "neutral", "entailment"],
+    "text-ranking": ["relevance"],
 }
 
 MakeModel = Callable[..., Path]

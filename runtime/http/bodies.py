@@ -20,6 +20,10 @@ Truncate = Annotated[
 ]
 # A whole number by JSON Schema, to which 3.0 is one too; msgspec's `int` beside None refuses that.
 Whole = Annotated[float, msgspec.Meta(ge=1, le=1_000_000, multiple_of=1)]
+Labels = Annotated[
+    list[Annotated[str, msgspec.Meta(min_length=1)]],
+    msgspec.Meta(min_length=1, max_length=256, description="What a zero-shot model chooses from; all different."),
+]
 Counts = Annotated[dict[str, int], msgspec.Meta(description="How many values of each entity were redacted.")]
 
 
@@ -46,16 +50,16 @@ class EmbeddingsRequest(_Request):
 
 
 class ClassifyRequest(_Request):
-    """One text, a list of texts, or a list of `[text, text_pair]` pairs."""
+    """One text, a list of texts, or a list of `[text, text_pair]` pairs; for zero-shot models labels to choose from."""
 
     model: ModelName
     input: Text | Inputs
-    labels: Annotated[list[str], msgspec.Meta(min_length=1)] | None = None
+    labels: Labels | None = None
     truncate: Truncate = False
 
 
 class TagRequest(_Request):
-    """One text or a list of texts; long ones are read in overlapping windows."""
+    """One text, a list of texts, or a list of pairs, tagged in their first text; long ones are read in windows."""
 
     model: ModelName
     input: Text | Inputs

@@ -29,7 +29,7 @@ def table(v1: V1, v2: V2, operations: Operations) -> list[Route]:
             "POST",
             "/v1/classify",
             v1.classify,
-            "Classes of texts or pairs of texts",
+            "Classes of texts or pairs of texts, or which of the labels given fits",
             bodies.Classes,
             bodies.ClassifyRequest,
             audited=True,

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 
 from ... import RequestTooLarge, Unsupported
-from ..results import Answer, Classification, Embedding, Prediction, Tagging
+from ..results import Answer, Classification, Embedding, Prediction, Score, Tagging
 from ..service import Answered, Question, Service
 from . import bodies
 from .gate import Incoming, Outgoing
@@ -46,18 +46,24 @@ class V1:
         return _out(bodies.Embeddings(object="list", model=body.model, data=data, usage=usage, redacted=redacted))
 
     async def classify(self, body: bodies.ClassifyRequest, incoming: Incoming) -> Outgoing:
-        """Classes of texts or pairs."""
-        self._service.models.get(body.model)
-        if body.labels is not None:
+        """Classes of texts or pairs, or which of the request's labels fits a text."""
+        engine = self._service.models.get(body.model).engine
+        if body.labels is not None and engine.task == "text-classification":
             raise Unsupported("the model has labels of its own", hint="leave `labels` out; GET /v1/models shows them")
         texts = self._texts(body.input)
-        answered = await self._ask(incoming, body.model, texts, ["text-classification"], truncate=body.truncate)
+        if len(texts) * len(body.labels or [""]) > self._most:
+            raise RequestTooLarge(
+                f"the request has more than {self._most} texts times labels", hint="send them in several requests"
+            )
+        tasks = ["text-classification", "zero-shot-classification"]
+        question = Question(body.model, texts, tasks, incoming.timeout, body.truncate, body.labels)
+        answered = await self._service.predict(incoming.trail, question)
         data = [_classified(i, cast(Classification, p)) for i, p in enumerate(answered.predictions)]
         usage, redacted = _usage(incoming)
         return _out(bodies.Classes(model=body.model, data=data, usage=usage, redacted=redacted))
 
     async def tag(self, body: bodies.TagRequest, incoming: Incoming) -> Outgoing:
-        """Entities of texts."""
+        """Entities of texts, or of the first texts of pairs."""
         answered = await self._ask(incoming, body.model, self._texts(body.input), ["token-classification"])
         data = [_tagged(i, cast(Tagging, p)) for i, p in enumerate(answered.predictions)]
         usage, redacted = _usage(incoming)
@@ -72,7 +78,7 @@ class V1:
             texts = [body.query, *body.documents]
         else:
             texts = [(body.query, document) for document in body.documents]
-        tasks = ["text-classification", "feature-extraction"]
+        tasks = ["text-ranking", "sentence-similarity", "text-classification", "feature-extraction"]
         answered = await self._ask(incoming, body.model, texts, tasks, truncate=body.truncate)
         scores = _relevance(answered.predictions)
         most = len(scores) if body.top_n is None else int(body.top_n)
@@ -133,7 +139,7 @@ class V1:
         return self._generate(body.model, self._texts(body.input), _TRANSLATES, incoming)
 
     def _generate(self, model: str, texts: Sequence[object], tasks: Sequence[str], incoming: Incoming) -> Outgoing:
-        self._service.resolve(incoming.trail, Question(model, texts, tasks, False, incoming.timeout))
+        self._service.resolve(incoming.trail, Question(model, texts, tasks, incoming.timeout))
         # No bundle format that exists has such a component, so `resolve` has refused every model there is.
         raise Unsupported("the model does not generate text", hint="GET /v1/models shows the task of each model")
 
@@ -160,7 +166,7 @@ class V1:
     async def _ask(
         self, incoming: Incoming, model: str, texts: Sequence[object], tasks: Sequence[str], *, truncate: bool = False
     ) -> Answered:
-        question = Question(model, texts, tasks, truncate, incoming.timeout)
+        question = Question(model, texts, tasks, incoming.timeout, truncate)
         return await self._service.predict(incoming.trail, question)
 
     def _texts(self, given: Any) -> Sequence[object]:
@@ -209,6 +215,8 @@ def _relevance(predictions: Sequence[Prediction]) -> list[float]:
     if isinstance(predictions[0], Embedding):
         query, *documents = [cast(Embedding, p).vector.astype(np.float64) for p in predictions]
         return [float(query @ d) / max(float(np.linalg.norm(query) * np.linalg.norm(d)), 1e-12) for d in documents]
+    if isinstance(predictions[0], Score):
+        return [cast(Score, p).score for p in predictions]
     found = [cast(Classification, p) for p in predictions]
     if any(len(p.scores) != 1 for p in found):
         raise Unsupported(

@@ -12,8 +12,9 @@ import numpy as np
 
 from ... import InvalidInput, NotFound, RequestTooLarge, __version__
 from ..models import Model
-from ..results import Answer, Classification, Embedding, Prediction, Tagging, to_json
+from ..results import Answer, Classification, Embedding, Filling, Prediction, Score, Tagging, to_json
 from ..service import Question, Service
+from ..tasks import TOP_K
 from . import bodies
 from .gate import Incoming, Outgoing
 
@@ -25,7 +26,13 @@ _OUTPUTS: dict[str, list[tuple[str, str]]] = {
     "token-classification": [("entities", "BYTES")],
     "feature-extraction": [("embedding", "FP32")],
     "question-answering": [("answer", "BYTES"), ("start", "INT64"), ("end", "INT64"), ("score", "FP64")],
+    "zero-shot-classification": [("label", "BYTES"), ("score", "FP64"), ("scores", "FP64")],
+    "fill-mask": [("masks", "BYTES")],
+    "sentence-similarity": [("score", "FP64")],
+    "text-ranking": [("score", "FP64")],
 }
+_INPUTS = {"fill-mask": ["text"], "zero-shot-classification": ["text", "labels"]}
+_TEXT_AND_PAIR = ["text", "text_pair"]
 
 
 class V2:
@@ -57,9 +64,8 @@ class V2:
     async def model(self, body: None, incoming: Incoming) -> Outgoing:
         """Model metadata."""
         model = self._model(incoming)
-        inputs = [bodies.TensorMetadata(name="text", datatype="BYTES", shape=[_ANY])]
-        if model.engine.task != "token-classification":
-            inputs.append(bodies.TensorMetadata(name="text_pair", datatype="BYTES", shape=[_ANY]))
+        names = _INPUTS.get(model.engine.task, _TEXT_AND_PAIR)
+        inputs = [bodies.TensorMetadata(name=name, datatype="BYTES", shape=[_ANY]) for name in names]
         outputs = [
             bodies.TensorMetadata(name=name, datatype=kind, shape=_shape(model, name))
             for name, kind in _OUTPUTS[model.engine.task]
@@ -92,7 +98,14 @@ class V2:
             if not set(asked) <= set(wanted):
                 raise InvalidInput("an output is asked for that the model has not", hint=f"it has {', '.join(wanted)}")
             wanted = asked
-        question = Question(model.name, texts, list(_OUTPUTS), False, incoming.timeout)
+        labels, top_k = columns.get("labels"), request.parameters.get("top_k", TOP_K)
+        if not isinstance(top_k, int) or isinstance(top_k, bool):
+            raise InvalidInput("the parameter top_k is not a whole number", hint="leave it out for five candidates")
+        if len(texts) * len(labels or [""]) > self._most:
+            raise RequestTooLarge(
+                f"the request has more than {self._most} texts times labels", hint="send them in several requests"
+            )
+        question = Question(model.name, texts, list(_OUTPUTS), incoming.timeout, labels=labels, top_k=top_k)
         answered = await self._service.predict(incoming.trail, question)
         tensors = _tensors(answered.predictions)
         kinds = dict(_OUTPUTS[answered.model.engine.task])
@@ -176,7 +189,7 @@ class V2:
 
 def _shape(model: Model, name: str) -> list[int]:
     if name == "scores":
-        return [_ANY, len(model.engine.labels)]
+        return [_ANY, _ANY if model.engine.task == "zero-shot-classification" else len(model.engine.labels)]
     if name == "embedding":
         return [_ANY, model.engine.width or _ANY]
     return [_ANY]
@@ -198,8 +211,10 @@ def _columns(request: bodies.InferRequest, binary: memoryview) -> dict[str, list
     """Texts by the name of their tensor."""
     columns: dict[str, list[str]] = {}
     for tensor in request.inputs:
-        if tensor.name not in ("text", "text_pair") or tensor.name in columns:
-            raise InvalidInput("an input tensor is unknown or comes twice", hint="inputs are `text` and `text_pair`")
+        if tensor.name not in ("text", "text_pair", "labels") or tensor.name in columns:
+            raise InvalidInput(
+                "an input tensor is unknown or comes twice", hint="inputs are `text`, `text_pair` and `labels`"
+            )
         if tensor.datatype != "BYTES":
             raise InvalidInput("an input tensor is not of type BYTES", hint="texts are BYTES in UTF-8")
         size = tensor.parameters.get("binary_data_size")
@@ -279,6 +294,10 @@ def _tensors(predictions: Sequence[Prediction]) -> dict[str, tuple[list[Any], li
                     "end": [prediction.end],
                     "score": [prediction.score],
                 }
+            case Filling():
+                fields = {"masks": [bodies.encode_any(to_json(prediction)["masks"]).decode()]}
+            case Score():
+                fields = {"score": [prediction.score]}
         for name, values in fields.items():
             columns.setdefault(name, []).extend(values)
     wide = ("scores", "embedding")

@@ -12,12 +12,13 @@ from cloister.runtime.bundle import read
 from tests.conftest import MakeBundle, MakeModel, Precision
 from tests.support.models import AUTO
 
+TASKS = ("text-classification", "token-classification", "feature-extraction", "question-answering")
 PADDED = ("mpnet", "deberta-v2")
 PACKED = ("bert", "distilbert", "roberta", "xlm-roberta", "camembert", "electra", "albert")
 CASES = [
     *((family, "text-classification", "fp32") for family in (*PACKED, *PADDED)),
     *((family, "feature-extraction", "int8") for family in PACKED),
-    *(("bert", task, p) for task in AUTO for p in ("fp32", "int8")),
+    *(("bert", task, p) for task in TASKS for p in ("fp32", "int8")),
     ("xlm-roberta", "token-classification", "fp32"),
     ("xlm-roberta", "question-answering", "int8"),
     ("mpnet", "feature-extraction", "int8"),

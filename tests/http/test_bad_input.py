@@ -33,7 +33,25 @@ def embed(**more: Any) -> dict[str, Any]:
         ("/v1/classify", {"model": "classes", "input": ["a", ["b"]]}, 400, "invalid_input"),
         ("/v1/classify", {"model": "classes", "input": "a", "labels": ["x"]}, 422, "unsupported"),
         ("/v1/classify", {"model": "vectors", "input": "a"}, 422, "unsupported_task"),
-        ("/v1/tag", {"model": "names", "input": [["a", "b"]]}, 400, "invalid_input"),
+        ("/v1/tag", {"model": "names", "input": [["a", "b", "c"]]}, 400, "invalid_input"),
+        ("/v1/classify", {"model": "topics", "input": "a"}, 400, "invalid_input"),
+        ("/v1/classify", {"model": "topics", "input": "a", "labels": []}, 400, "invalid_input"),
+        ("/v1/classify", {"model": "topics", "input": "a", "labels": [CANARY, CANARY]}, 400, "invalid_input"),
+        ("/v1/classify", {"model": "topics", "input": "a", "labels": [CANARY, " "]}, 400, "invalid_input"),
+        (
+            "/v1/classify",
+            {"model": "topics", "input": "a", "labels": [*map(str, range(257))]},
+            400,
+            "invalid_input",
+        ),
+        ("/v1/classify", {"model": "topics", "input": [["a", "b"]], "labels": ["c"]}, 400, "invalid_input"),
+        ("/v1/classify", {"model": "words", "input": "a"}, 422, "unsupported_task"),
+        (
+            "/v1/classify",
+            {"model": "topics", "input": ["a"] * 200, "labels": [str(i) for i in range(200)]},
+            413,
+            "request_too_large",
+        ),
         ("/v1/answer", {"model": "reader", "question": LONG, "context": "a"}, 413, "input_too_long"),
         ("/v1/rerank", {"model": "vectors", "query": "a", "documents": []}, 400, "invalid_input"),
         ("/v1/redact", {"input": "a", "language": CANARY}, 400, "invalid_input"),
@@ -154,6 +172,8 @@ def test_nothing_of_a_text_reaches_log_metric_or_error(
         ("/v1/classify", {"model": "classes", "input": [[secret, secret]]}),
         ("/v1/classify", {"model": secret, "input": secret}),
         ("/v1/classify", {"model": "classes", "input": "a", "labels": [secret]}),
+        ("/v1/classify", {"model": "topics", "input": secret, "labels": [secret, "b"]}),
+        ("/v1/classify", {"model": "topics", "input": secret, "labels": [secret, secret]}),
         ("/v1/tag", {"model": "names", "input": secret}),
         ("/v1/rerank", {"model": "vectors", "query": secret, "documents": [secret]}),
         ("/v1/answer", {"model": "reader", "question": secret, "context": secret}),
@@ -189,9 +209,10 @@ def test_only_the_guard_sees_a_text_as_it_came(serve: Serve, monkeypatch: pytest
     seen: list[str] = []
     original = tasks.prepare
 
-    def prepare(manifest: Any, tokenizer: Any, texts: Any, **more: Any) -> Any:
+    def prepare(manifest: Any, tokenizer: Any, texts: Any, wanted: Any) -> Any:
         seen.extend(part for text in texts for part in ([text] if isinstance(text, str) else text))
-        return original(manifest, tokenizer, texts, **more)
+        seen.extend((wanted.labels or {}).values())
+        return original(manifest, tokenizer, texts, wanted)
 
     monkeypatch.setattr("cloister.runtime.engine.prepare", prepare)
     client = serve()
@@ -205,7 +226,9 @@ def test_only_the_guard_sees_a_text_as_it_came(serve: Serve, monkeypatch: pytest
         ("/v1/rerank", {"model": "vectors", "query": card, "documents": [card]}),
         ("/v1/answer", {"model": "reader", "question": card, "context": card}),
         ("/v2/models/classes/infer", {"inputs": [tensor, pair]}),
+        ("/v1/classify", {"model": "topics", "input": card, "labels": [card]}),
+        ("/v2/models/words/infer", {"inputs": [{**tensor, "data": [f"{card} [MASK]"]}]}),
     ):
         assert client.post(path, body).status_code == 200
-    assert len(seen) == 11
+    assert len(seen) == 14
     assert not any("4111" in text for text in seen)

@@ -86,6 +86,15 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "unknown field": (_set("surprise", value=1), "bundle_invalid"),
     "wrong type": (_set("labels", value="positive"), "bundle_invalid"),
     "unknown task": (_set("task", value="telepathy"), "bundle_invalid"),
+    "thresholds of a single-label model": (_set("thresholds", value=[0.5, 0.5, 0.5]), "bundle_invalid"),
+    "an activation for a classifier": (_set("activation", value="sigmoid"), "bundle_invalid"),
+    "a mask for a classifier": (_set("tokenizer", "mask_id", value=4), "bundle_invalid"),
+    "a hypothesis for a classifier": (
+        _set("zero_shot", value={"template": "{}", "entailment": 0, "contradiction": None}),
+        "bundle_invalid",
+    ),
+    "zero-shot without a hypothesis": (_set("task", value="zero-shot-classification"), "bundle_invalid"),
+    "fill-mask without a mask": (_set("task", value="fill-mask"), "bundle_invalid"),
     "negative window": (_set("tokenizer", "window", value=-1), "bundle_invalid"),
     "no variant": (_set("components", 0, "variants", value=[]), "bundle_invalid"),
     "processor without a needed feature": (

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import (
     AutoConfig,
     AutoModel,
+    AutoModelForMaskedLM,
     AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
@@ -23,6 +24,10 @@ AUTO: dict[str, Any] = {
     "text-classification": AutoModelForSequenceClassification,
     "token-classification": AutoModelForTokenClassification,
     "question-answering": AutoModelForQuestionAnswering,
+    "fill-mask": AutoModelForMaskedLM,
+    "zero-shot-classification": AutoModelForSequenceClassification,
+    "text-ranking": AutoModelForSequenceClassification,
+    "sentence-similarity": AutoModel,
 }
 
 _SIZES: dict[str, Any] = {
@@ -57,13 +62,14 @@ FAMILIES = {
         Family("camembert", "unigram", {**_SIZES, "max_position_embeddings": 82}),
         Family("electra", "wordpiece", {**_SIZES, "embedding_size": 32}),
         Family("albert", "unigram", {**_SIZES, "embedding_size": 32}),
+        Family("modernbert", "wordpiece", {**_SIZES, "local_attention": 18}),
         Family("mpnet", "wordpiece", {**_SIZES, "max_position_embeddings": 82}),
         Family("deberta-v2", "unigram", {**_SIZES, "relative_attention": True, "pos_att_type": ["p2c", "c2p"]}),
     )
 }
 
 
-def tokenizer(kind: str) -> PreTrainedTokenizerFast:
+def tokenizer(kind: str, window: int = 80) -> PreTrainedTokenizerFast:
     """A small trained tokenizer: `wordpiece` as BERT's, `bytes` as RoBERTa's, `unigram` as XLM-RoBERTa's."""
     special = {"wordpiece": ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]}.get(
         kind, ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -106,7 +112,7 @@ def tokenizer(kind: str) -> PreTrainedTokenizerFast:
         sep_token=last,
         mask_token=special[-1],
         model_input_names=names,
-        model_max_length=80,
+        model_max_length=window,
     )
     return made_fast
 

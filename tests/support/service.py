@@ -19,6 +19,10 @@ TASKS = {
     "names": "token-classification",
     "vectors": "feature-extraction",
     "reader": "question-answering",
+    "words": "fill-mask",
+    "topics": "zero-shot-classification",
+    "ranker": "text-ranking",
+    "pairs": "sentence-similarity",
 }
 
 
