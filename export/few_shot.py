@@ -170,7 +170,7 @@ def _assemble(
     }
     inputs = [item[0] if len(item) == 1 else (item[0], item[1]) for item in golden.inputs]
     # What was measured on the embeddings says nothing about the classes.
-    kept = {name: content for name, content in base.files.items() if name not in old.reports}
+    kept = {name: content for name, content in base.files.items() if name not in (*old.reports, old.reference)}
     files = {**kept, _FILE: head.encode(), old.golden: encode(inputs, outputs)}
     variants = [_tolerant(v, golden.outputs[v.name], outputs[v.name]) for v in old.encoder.variants]
     manifest = msgspec.structs.replace(
@@ -181,6 +181,7 @@ def _assemble(
         normalized=True,
         components=[msgspec.structs.replace(old.encoder, variants=variants)],
         reports=[],
+        reference=None,
         source=msgspec.structs.replace(old.source, versions={**old.source.versions, "cloister": __version__}),
         files=[bundles.file_entry(name, content) for name, content in sorted(files.items())],
         head=Head(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .. import InvalidInput, __version__
 from ..runtime import bundle, golden
+from ..runtime.encoder import Encoder
 from ..runtime.manifest import (
     FORMAT_VERSION,
     Accuracy,
@@ -32,6 +33,7 @@ from . import contract as contracts
 from . import parity, report
 from .contract import Contract
 from .head import HeadOptions, Settled, settle
+from .monitoring import with_reference
 from .source import Source, Text, read
 from .store import store
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes
@@ -88,8 +90,8 @@ def export(
         task: one of the supported tasks; told from the model's config when None.
         precision: `int8` (row-wise, with smoothed activations), `int4` (weights), `fp16` (for CUDA), `fp32`; several in
             a list or separated by commas make a bundle with as many variants, the preferred one first.
-        calibration: texts of the model's domain, at most 512 are read; the built-in set when None. Only the ranges of
-            activations are kept of them.
+        calibration: texts of the model's domain, at most 512 are read; the built-in set when None. Of them the bundle
+            keeps ranges of activations, and counts of labels, scores and lengths for monitoring.
         contract: labelled data and how much quality may be lost on it; integer variants return layers to float until
             it is kept.
         head: thresholds of labels, hypothesis of zero-shot classification.
@@ -141,11 +143,13 @@ def export(
         variants: list[Variant] = []
         outputs: dict[str, list[Floats]] = {}
         golden_texts = _golden(loaded)
+        encoders: list[Encoder] = []
         for draft in made:
             of = stored[draft.precision]
             graph = "encoder.onnx" if len(made) == 1 else f"encoder.{draft.precision}.onnx"
             files |= {graph: of.graph, **of.files}
             encoder = drafts.encoder(draft, of if draft.twin is draft.model else None)
+            encoders.append(encoder)
             figures = parity.compare(loaded, wanted, encoder.forward(_tokens(tokenizer, probe_texts)))
             parity.gate(figures, wanted, draft.precision)
             outputs[draft.precision] = encoder.forward(_tokens(tokenizer, golden_texts))
@@ -162,6 +166,8 @@ def export(
             reports=sorted(reports),
             files=[bundle.file_entry(name, data) for name, data in sorted(files.items())],
         )
+        users = contract.data.inputs if contract is not None else None if calibration is None else texts
+        manifest = with_reference(manifest, files, tokenizer, encoders[0], users)
         digest = bundle.write(target, manifest, files, force=force)
     first = variants[0]
     return Report(

@@ -20,6 +20,8 @@ from typing import Any
 import regex
 
 from .. import CloisterError
+from .monitoring.thresholds import Thresholds
+from .monitoring.thresholds import parse as parse_thresholds
 from .recognizers import CATEGORIES, categories
 
 __all__ = ["ACTIONS", "PRESETS", "Bounds", "KeyReference", "Policy", "PolicyError", "Rule"]
@@ -122,6 +124,7 @@ class Policy:
         keys: by purpose, `hash` or `surrogate`.
         bounds: see `Bounds`.
         presidio: names of Presidio's predefined recognizers to compile into the scan.
+        monitor: what a service that runs by this policy takes for an attack or drift.
         digest: SHA-256 of the canonical form, key references left out, in hexadecimal.
     """
 
@@ -137,6 +140,7 @@ class Policy:
     keys: Mapping[str, KeyReference]
     bounds: Bounds
     presidio: tuple[str, ...]
+    monitor: Thresholds
     digest: str
 
     @staticmethod
@@ -213,7 +217,7 @@ class _Reader:
         return value
 
     def policy(self) -> Policy:
-        top = ("name", "threshold", "placeholders", "on_failure", "default", "category", "entity", "labels", "allow", "deny", "keys", "stream", "presidio")  # fmt: skip  # noqa: E501
+        top = ("name", "threshold", "placeholders", "on_failure", "default", "category", "entity", "labels", "allow", "deny", "keys", "stream", "presidio", "monitor")  # fmt: skip  # noqa: E501
         self._known(self._document, top, "the policy")
         threshold = _share(self._document.get("threshold", 0.5), "threshold")
         default = Rule(self._choice("default", ACTIONS, "keep"), threshold)
@@ -244,6 +248,7 @@ class _Reader:
             keys=keys,
             bounds=self._bounds(),
             presidio=_strings(presidio.get("recognizers", []), "presidio.recognizers"),
+            monitor=parse_thresholds(self._table("monitor"), _wrong),
             digest=hashlib.sha256(json.dumps(public, sort_keys=True, ensure_ascii=False).encode()).hexdigest(),
         )
 

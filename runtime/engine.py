@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import BundleError, InvalidInput, ProviderError, Unsupported
+from ..privacy.monitoring import reference as monitoring
 from .bundle import Bundle, read
 from .encoder import Encoder
 from .golden import Check, replay
@@ -69,6 +70,8 @@ class Engine:
         self.provider: str = chosen.provider
         self.selection: str = chosen.reason
         self.threads: int = options.threads or available_threads()
+        named = manifest.reference
+        self.reference = None if named is None else monitoring.decode(bundle.files[named])
         self.tokenizer = TextTokenizer(bundle.files[manifest.tokenizer.file], manifest.tokenizer)
         session = Session(
             bundle.files[variant.graph],
@@ -332,8 +335,9 @@ _FLOAT = ("fp32", "fp16")
 
 
 def _needed(manifest: Manifest, variant: Variant) -> set[str]:
-    head = set() if manifest.head is None else {manifest.head.file}
-    return {manifest.tokenizer.file, manifest.golden, variant.graph, *variant.external} | head
+    optional = {manifest.head.file} if manifest.head else set()
+    optional |= {manifest.reference} if manifest.reference else set()
+    return {manifest.tokenizer.file, manifest.golden, variant.graph, *variant.external} | optional
 
 
 def _replay(bundle: Bundle, engine: Engine) -> Check:

@@ -94,6 +94,7 @@ class PolicyGuard:
     def __init__(self, redactor: Redactor) -> None:
         self.name = redactor.policy.name
         self.digest = redactor.policy.digest
+        self.monitor = redactor.policy.monitor
         self._redactor = redactor
 
     def admit(self, text: str, language: str = "auto") -> Guarded:

@@ -249,6 +249,7 @@ class Manifest(_Strict, frozen=True):
     thresholds: list[Probability] | None = None
     activation: Activation = "none"
     zero_shot: ZeroShot | None = None
+    reference: str | None = None
 
     @property
     def encoder(self) -> Component:
@@ -307,6 +308,7 @@ def _validate(manifest: Manifest) -> None:
     used = {manifest.tokenizer.file, manifest.golden, *(v.graph for v in variants)}
     used |= {name for v in variants for name in v.external} | set(manifest.reports)
     used |= {manifest.head.file} if manifest.head else set()
+    used |= {manifest.reference} if manifest.reference else set()
     if used != set(names):
         raise _contradiction("the manifest's files and the files its parts use are not the same")
     if len({v.name for v in variants}) != len(variants):

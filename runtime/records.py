@@ -6,7 +6,9 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from .. import AuditError
+from ..privacy.audit import Alert as AlertEvent
 from ..privacy.audit import AuditLog, Event, Request, Summary
+from ..privacy.monitoring import Alert
 from .trail import Trail
 
 SUMMARY_SECONDS = 60.0
@@ -87,6 +89,13 @@ class AuditRecords:
     def passed(self, route: str) -> None:
         """A request that leaves no record of its own was answered: counted for the summary record."""
         self._count(route)
+
+    def alerted(self, alert: Alert) -> None:
+        """The monitor raised an alert; no answer waits for its record. Raises AuditError when none can be made."""
+        evidence: dict[str, float | int | str] = dict(alert.evidence)
+        if alert.model is not None:
+            evidence["model"] = alert.model
+        self.record(AlertEvent(alert.kind, alert.title, alert.severity, alert.name, evidence))
 
     def _count(self, what: str) -> None:
         if not self._counts:

@@ -19,6 +19,7 @@ from .results import Prediction
 from .tasks import TOP_K, Wanted, labelled
 from .tokens import Input, validated
 from .trail import Audit, Trail
+from .watch import Watch
 
 INLINE_CHARACTERS = 4096
 """Texts up to this are redacted and tokenized on the event loop, where that costs less than the way to a thread."""
@@ -72,6 +73,7 @@ class Service:
         audit: keeps a record of every request.
         status_of: the HTTP status of an error, for the audit record.
         memory: admission by memory.
+        watch: notices attacks and drift.
     """
 
     def __init__(
@@ -81,12 +83,14 @@ class Service:
         audit: Audit,
         status_of: Callable[[CloisterError], int],
         memory: MemoryLimit,
+        watch: Watch,
     ) -> None:
         self.models = models
         self.guard = guard
         self.audit = audit
         self._status_of = status_of
         self._memory = memory
+        self._watch = watch
 
     async def predict(self, trail: Trail, question: Question) -> Answered:
         """Answer texts or pairs with a model; the trail gets model, entities, tokens and the time of each stage.
@@ -102,12 +106,14 @@ class Service:
         model.online.scheduler.admit(question.timeout - trail.seconds)
         inputs = validated(question.texts)
         labels = labelled(question.labels)
+        trail.inputs = len(inputs)
         large = sum(map(_characters, inputs)) > INLINE_CHARACTERS
         with trail.stage("redact"):
             guarded = await self._admit(trail, inputs, large=large)
             if labels is not None:
                 labels = {label: self._wording(trail, label) for label in labels}
         safe: list[Input] = [parts[0].text if len(parts) == 1 else (parts[0].text, parts[1].text) for parts in guarded]
+        trail.signals = self._watch.read(safe)
         with trail.stage("tokenize"):
             wanted = Wanted(question.truncate, labels, question.top_k)
             model, pending = await self._submit(trail, question, safe, wanted, large=large)
@@ -116,6 +122,7 @@ class Service:
             outputs = await pending.ticket
         with trail.stage("finish"):
             predictions = await asyncio.to_thread(pending.finish, outputs) if large else pending.finish(outputs)
+            self._watch.answered(trail, model.engine, predictions)
             return Answered(model, [in_original(p, parts) for p, parts in zip(predictions, guarded, strict=True)])
 
     def admit(self, timeout: float) -> None:
@@ -153,6 +160,7 @@ class Service:
         with trail.stage("redact"):
             admitted = await asyncio.to_thread(lambda: [self.guard.admit(text, language) for text in texts])
         trail.entities.update(_counts([(one,) for one in admitted]))
+        trail.inputs, trail.signals = len(texts), self._watch.read([one.text for one in admitted])
         return admitted
 
     async def _admit(self, trail: Trail, inputs: list[Input], *, large: bool) -> list[tuple[Guarded, ...]]:
@@ -212,6 +220,7 @@ class Service:
             body = await work()
         except asyncio.CancelledError:
             trail.decision, trail.status, trail.code = "abandoned", 499, "client_left"
+            self.watched(trail)
             await asyncio.shield(self.audit.finished(trail, request, b""))
             raise
         except CloisterError as error:
@@ -222,7 +231,17 @@ class Service:
             trail.fail(failure, self._status_of(failure))
             body = error_body(failure)
         with trail.stage("audit"):
+            self.watched(trail)
             return Recorded(body, await self.audit.finished(trail, request, body))
+
+    def watched(self, trail: Trail) -> None:
+        """Show the monitor how a request ended, and the audit log what that raised.
+
+        Raises:
+            AuditError: the audit log takes no record of an alert.
+        """
+        for alert in self._watch.finished(trail):
+            self.audit.alerted(alert)
 
 
 def internal_error(trail: Trail, error: Exception) -> ServingError:

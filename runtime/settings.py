@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         client_rate: requests per second of one client.
         log_level: of the JSON lines on standard error; `info` has a line for every request.
         traces: an OTLP endpoint over HTTP, or `console`.
+        alert_webhook: where alerts of the monitor are posted; https, or http to the loopback interface.
     """
 
     bundles: list[str] = []
@@ -86,6 +87,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     client_rate: Seconds | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     traces: str | None = None
+    alert_webhook: str | None = None
 
 
 def read_settings(

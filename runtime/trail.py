@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from .. import CloisterError
+from ..privacy.monitoring import Alert, Outcome, Signals
 
 Decision = Literal["allowed", "refused", "failed", "abandoned"]
 
@@ -24,6 +25,10 @@ class Trail:
         entities: how many values of each entity were redacted.
         input_tokens, output_tokens: tokens read and written by the model.
         stages: seconds spent in each stage.
+        inputs: texts in it.
+        signals: what the monitor may know of its texts.
+        outcomes: labels and scores of the same texts.
+        watched: the monitor has seen it.
     """
 
     request_id: str
@@ -37,6 +42,10 @@ class Trail:
     input_tokens: int = 0
     output_tokens: int = 0
     stages: dict[str, float] = field(default_factory=dict)
+    inputs: int = 0
+    signals: Signals | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    watched: bool = False
     decision: Decision = "allowed"
     status: int = 200
     code: str | None = None
@@ -86,6 +95,10 @@ class Audit(Protocol):
         """A request was refused before it named a model: counted for the summary record."""
         ...
 
+    def alerted(self, alert: Alert) -> None:
+        """The monitor raised an alert; no answer waits for its record. Raises AuditError when none can be made."""
+        ...
+
     def passed(self, route: str) -> None:
         """A request that leaves no record of its own was answered: counted for the summary record."""
         ...
@@ -113,6 +126,9 @@ class NoAudit:
         return -1
 
     def refused(self, code: str) -> None:
+        """Nothing."""
+
+    def alerted(self, alert: Alert) -> None:
         """Nothing."""
 
     def passed(self, route: str) -> None:

@@ -1,5 +1,6 @@
 """The ASGI application: settings become models, guard, gate and routes."""
 
+import asyncio
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from starlette.routing import Route as Path_
 from starlette.routing import Router
 
 from ... import NotFound, SettingsError
+from ...privacy.monitoring import Alert, Monitor
 from ...privacy.redact import Redactor
 from ...privacy.unseal import Unseal
 from ..engine import Engine, Options, load
@@ -23,6 +25,8 @@ from ..records import AuditRecords
 from ..service import Service
 from ..settings import Settings
 from ..trail import Audit, NoAudit
+from ..watch import Watch
+from ..webhook import Webhook
 from . import openapi, page
 from .auth import Keys, read_keys
 from .errors import status_of
@@ -47,6 +51,7 @@ class Application:
     limits: RequestLimits
     telemetry: Telemetry
     tracer: Tracer | None
+    webhook: Webhook | None
     router: Router
 
     async def start(self) -> None:
@@ -59,6 +64,8 @@ class Application:
         """Finish what was accepted and close everything."""
         await self.service.models.close(self.settings.drain)
         await self.service.audit.close()
+        if self.webhook is not None:
+            await asyncio.to_thread(self.webhook.close)
         if self.tracer is not None:
             self.tracer.close()
 
@@ -103,7 +110,9 @@ def build(settings: Settings, *, guard: Guard | None = None, audit: Audit | None
     )
     telemetry.watch(models)
     chosen = guard or _guard(settings.policy)
-    service = Service(models, chosen, audit or _audit(settings, chosen), status_of, memory)
+    webhook = Webhook(settings.alert_webhook, telemetry.posted) if settings.alert_webhook is not None else None
+    watch = _watch(chosen, telemetry, webhook)
+    service = Service(models, chosen, audit or _audit(settings, chosen), status_of, memory, watch)
     state = State()
     limits = RequestLimits(settings.max_requests, settings.client_requests, settings.client_rate)
     doors = Doors(
@@ -129,7 +138,7 @@ def build(settings: Settings, *, guard: Guard | None = None, audit: Audit | None
         redirect_slashes=False,
         default=Gate([_nowhere()], service, doors, state, telemetry),
     )
-    return Application(settings, service, state, limits, telemetry, tracer, router)
+    return Application(settings, service, state, limits, telemetry, tracer, webhook, router)
 
 
 def _by_path(routes: Sequence[Route]) -> dict[str, list[Route]]:
@@ -201,6 +210,19 @@ def _guard(policy: str) -> Guard:
     if policy == "off":
         return OpenGuard()
     return PolicyGuard(Redactor(policy))
+
+
+def _watch(guard: Guard, telemetry: Telemetry, webhook: Webhook | None) -> Watch:
+    """The monitor, by the thresholds of the policy; by the defaults where there is no policy."""
+
+    def listen(alert: Alert) -> None:
+        telemetry.alerted(alert)
+        if webhook is not None:
+            webhook.send(alert)
+
+    monitor = Monitor(guard.monitor if isinstance(guard, PolicyGuard) else None)
+    telemetry.monitors(monitor)
+    return Watch(monitor, listen)
 
 
 def _audit(settings: Settings, guard: Guard) -> Audit:

@@ -1,6 +1,7 @@
 """The way of every request to its handler, and of every answer back: who asks, how much, how long, and the headers."""
 
 import asyncio
+import contextlib
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from ... import (
+    AuditError,
     CloisterError,
     InvalidInput,
     MethodNotAllowed,
@@ -288,6 +290,8 @@ class Gate:
     ) -> None:
         trail.fail(error, status_of(error))
         self._service.audit.refused(error.code)
+        with contextlib.suppress(AuditError):  # this answer tells nothing of a text, and the next request will fail
+            self._service.watched(trail)
         if answer.begun:
             return
         self._explain(trail.status, answer)

@@ -15,9 +15,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from ... import MissingExtra
+from ...privacy.monitoring import Alert, Monitor
 from ..batching import Batch
 from ..memory import resident
 from ..trail import Trail
+from ..webhook import Result
 
 if TYPE_CHECKING:
     from ..models import Models
@@ -27,6 +29,7 @@ _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 3
 _TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
 
 _requests_log = logging.getLogger("cloister.requests")
+_alerts_log = logging.getLogger("cloister.alerts")
 
 
 class Telemetry:
@@ -68,6 +71,13 @@ class Telemetry:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._alerts = Counter("cloister_alerts", "Alerts of the monitor.", ["kind"], registry=self.registry)
+        self._webhook = Counter(
+            "cloister_webhook_alerts",
+            "Alerts for the webhook, by what became of them.",
+            ["result"],
+            registry=self.registry,
+        )
         memory = Gauge("cloister_resident_bytes", "Memory of the process.", registry=self.registry)
         memory.set_function(lambda: float(resident()))
 
@@ -99,6 +109,22 @@ class Telemetry:
         self._batch_seconds.labels(model).observe(batch.seconds)
         self._padding.labels(model).observe(batch.padding)
         self._waited.labels(model).observe(batch.waited)
+
+    def monitors(self, monitor: Monitor) -> None:
+        """Also show what a monitor remembers and held back."""
+        watched = Gauge("cloister_monitored_clients", "Clients that the monitor remembers.", registry=self.registry)
+        watched.set_function(lambda: float(monitor.watched))
+        held = Gauge("cloister_alerts_suppressed", "Alerts held back because too many came.", registry=self.registry)
+        held.set_function(lambda: float(monitor.suppressed))
+
+    def alerted(self, alert: Alert) -> None:
+        """The monitor raised an alert."""
+        self._alerts.labels(alert.kind).inc()
+        _alerts_log.warning("alert", extra={"fields": alert.fields()})
+
+    def posted(self, result: Result) -> None:
+        """An alert was posted to the webhook, or was not."""
+        self._webhook.labels(result).inc()
 
     def exposition(self) -> bytes:
         """Everything in Prometheus's text format."""

@@ -1,0 +1,1 @@
+"""Figures of monitoring: cost, false alarms on a real trace, attacks found."""
