@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import re
 from typing import Any
 
-parser: Any = re._parser  # type: ignore[attr-defined]
+parser: Any = importlib.import_module("re._parser")
 
 
 def tree(expression: str, flags: int = 0) -> Any:
