@@ -1,19 +1,25 @@
-# Redaction: benchmarks and fuzzing. DATA names the folder with the data sets (see benchmarks/redaction/README.md).
-.PHONY: bench-redaction redaction-compare fuzz
+# Redaction: figures, comparison, fuzzing. DATA names the folder with the data sets (see benchmarks/redaction/README.md).
+.PHONY: bench-redaction bench-heldout redaction-compare recognizers fuzz
+REDACTION := $(BIN)/python benchmarks/redaction
+SECONDS_OF_FUZZING ?= 600
 
-bench-redaction: install ## speed, recall, evasion, look-alikes and streams of redaction (DATA=folder for the labelled data)
-	$(BIN)/python benchmarks/redaction/speed.py $(if $(DATA),--data $(DATA))
-	$(BIN)/python benchmarks/redaction/evasion.py
-	$(BIN)/python benchmarks/redaction/lookalikes.py
-	$(if $(DATA),$(BIN)/python benchmarks/redaction/recall.py --data $(DATA))
-	$(if $(DATA),$(BIN)/python benchmarks/redaction/streams.py --data $(DATA))
+bench-redaction: install ## speed, evasion, look-alikes, vaults; recall and streams too with DATA=folder
+	$(REDACTION)/speed.py $(if $(DATA),--data $(DATA))
+	$(REDACTION)/evasion.py --count 200
+	$(REDACTION)/lookalikes.py
+	$(REDACTION)/vaults.py
+	$(if $(DATA),$(REDACTION)/recall.py --data $(DATA))
+	$(if $(DATA),$(REDACTION)/streams.py --data $(DATA))
 
-redaction-compare: install ## Presidio beside Cloister: speed, recall, precision, evasion (DATA=folder)
-	$(BIN)/python benchmarks/redaction/speed.py --presidio $(if $(DATA),--data $(DATA))
-	$(BIN)/python benchmarks/redaction/evasion.py
-	$(BIN)/python benchmarks/redaction/evasion.py --presidio --count 4
-	$(if $(DATA),$(BIN)/python benchmarks/redaction/recall.py --data $(DATA) --presidio)
+bench-heldout: install ## the same questions on values, carriers and transforms that no pattern was tuned on
+	$(REDACTION)/heldout.py
 
-fuzz: install ## feeds generated texts to redaction for ten minutes with atheris
-	$(PIP) install -q atheris
-	$(BIN)/python benchmarks/redaction/fuzz.py -max_total_time=600
+redaction-compare: install ## writes docs/presidio.md: Presidio beside Cloister (DATA=folder)
+	$(REDACTION)/compare.py --data $(DATA) --out docs/presidio.md
+
+recognizers: install ## writes docs/recognizers.md from the code
+	$(BIN)/python docs/recognizers_table.py
+
+fuzz: install ## feeds generated texts to redaction with atheris (SECONDS_OF_FUZZING=600)
+	$(PIP) install -q -c constraints.txt atheris
+	$(REDACTION)/fuzz.py -max_total_time=$(SECONDS_OF_FUZZING)

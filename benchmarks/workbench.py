@@ -41,7 +41,7 @@ def bundle(precision: str = "int8") -> Path:
     WORK.mkdir(exist_ok=True)
     out = WORK / f"minilm-{precision}"
     if out not in _made:
-        export(model_folder(), out, precision=precision, force=True)  # type: ignore[arg-type]
+        export(model_folder(), out, precision=precision, force=True)
         _made.add(out)
     return out
 

@@ -9,6 +9,8 @@ from .. import CloisterError, __version__
 from .audit import audit
 from .check import check
 from .export import export
+from .fewshot import fewshot
+from .finetune import finetune
 from .inspect import inspect
 from .keygen import keygen
 from .open import open_
@@ -43,7 +45,7 @@ def _root(
     """Private, fast inference for fine-tuned transformers."""
 
 
-for command in (export, inspect, check, predict, redact, serve, keygen, seal, verify):
+for command in (export, finetune, fewshot, inspect, check, predict, redact, serve, keygen, seal, verify):
     app.command()(command)
 app.command("open")(open_)
 app.add_typer(audit)

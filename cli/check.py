@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,8 @@ def check(
             "tolerance": result.tolerance,
             "variant": engine.variant.name,
             "provider": engine.provider,
+            "selection": engine.selection,
+            "operators": dict(Counter(node.provider for node in engine.nodes)),
             "digest": engine.digest,
         }
         sys.stdout.write(json.dumps(fields) + "\n")
@@ -44,5 +47,5 @@ def check(
     if not as_json:
         sys.stdout.write(
             f"holds: {result.inputs} golden inputs differ by at most {result.largest_difference:.3g} "
-            f"(tolerated {result.tolerance:.3g}), {engine.variant.name} on {engine.provider}\n"
+            f"(tolerated {result.tolerance:.3g}), {engine.variant.name} on {engine.provider} ({engine.selection})\n"
         )

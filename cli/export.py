@@ -3,21 +3,14 @@
 import dataclasses
 import json
 import sys
-from contextlib import AbstractContextManager, nullcontext
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from .. import InvalidInput
-
-
-class Precision(StrEnum):
-    """Numbers the linear layers run in."""
-
-    int8 = "int8"
-    fp32 = "fp32"
+from .progress import steps
+from .table import accuracy, show
 
 
 def export(
@@ -30,9 +23,23 @@ def export(
             "zero-shot-classification, sentence-similarity or text-ranking; told from the model unless given."
         ),
     ] = None,
-    precision: Annotated[Precision, typer.Option(help="int8 row-wise, or fp32.")] = Precision.int8,
+    precision: Annotated[
+        str, typer.Option(help="int8, int4, fp16 (for CUDA) or fp32; several with commas, the preferred one first.")
+    ] = "int8",
     calibration: Annotated[
         Path | None, typer.Option(help="Texts of your domain: .jsonl or .csv with a text field, or plain lines.")
+    ] = None,
+    evaluation: Annotated[
+        Path | None, typer.Option("--eval", help="Labelled data to measure on: .jsonl or .csv; see docs/export.md.")
+    ] = None,
+    max_drop: Annotated[float | None, typer.Option(help="Largest loss of the metric, e.g. 0.003.")] = None,
+    max_flips: Annotated[float | None, typer.Option(help="Largest share of answers that may change.")] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="accuracy, macro-f1, micro-f1, entity-f1, spearman, exact-match or token-f1, by task."),
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Redact --eval and --calibration first: a preset or a TOML file.")
     ] = None,
     threshold: Annotated[
         list[str] | None,
@@ -45,44 +52,78 @@ def export(
 ) -> None:
     """Export a model to a quantized bundle that is measured against the original.
 
+    With --eval and --max-drop, layers return to float until the budget is kept, or nothing is written.
+
     Example: cloister export distilbert-base-uncased-finetuned-sst-2-english sentiment
     """
     from ..export import HeadOptions
     from ..export import export as run
     from ..export.data import read_texts
+    from ..runtime.manifest import Precision
 
+    named = [name.strip() for name in precision.split(",")]
+    if not set(named) <= set(get_args(Precision)) or len(set(named)) != len(named):
+        raise typer.BadParameter(f"--precision is one or more of {', '.join(get_args(Precision))}, each once")
+    budgets = (max_drop, max_flips, metric)
+    if evaluation is None and any(b is not None for b in budgets):
+        raise typer.BadParameter("--max-drop, --max-flips and --metric need --eval")
+    if policy is not None and evaluation is None and calibration is None:
+        raise typer.BadParameter("--policy redacts --eval and --calibration: give one of them")
+    redactor = contract = None
+    if policy is not None:
+        from ..export.redaction import DataRedactor
+
+        redactor = DataRedactor(policy)
+    if evaluation is not None:
+        from ..export import Contract
+        from ..export.labelled import read_labelled
+
+        examples = read_labelled(evaluation)
+        contract = Contract(examples if redactor is None else redactor.labelled(examples), *budgets)
     texts = None if calibration is None else read_texts(calibration)
+    if texts is not None and redactor is not None:
+        texts = [redactor.text(text) for text in texts]
     report = run(
         source,
         out,
         task=task,
-        precision=precision.value,
+        precision=named,
         calibration=texts,
+        contract=contract,
         head=HeadOptions(threshold=_thresholds(threshold), template=template, multi_label=multi_label),
         force=force,
-        step=_progress(),
+        step=steps(),
     )
     if as_json:
         fields = dataclasses.asdict(report)
         sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
         return
-    figures = report.parity
     rows = {
         "bundle": f"{report.bundle} ({report.size_bytes / 1e6:.1f} MB)",
         "task": report.task,
         "path": f"{report.path} ({report.path_reason})",
-        "precision": report.precision,
-        "layers": f"{report.quantized_nodes} linear layers in integers, {report.float_nodes} in float",
-        "parity": f"cosine with the source model: mean {figures['cosine_mean']:.5f}, least {figures['cosine_min']:.5f} "
-        f"over {figures['samples']} texts",
-        "digest": report.digest,
-        "time": f"{report.seconds:.1f} s",
+    }
+    for made in report.variants:
+        rows |= _variant(made)
+    rows |= {"digest": report.digest, "time": f"{report.seconds:.1f} s"}
+    show(rows)
+
+
+def _variant(made: dict[str, Any]) -> dict[str, str]:
+    figures = made["parity"]
+    name = made["name"]
+    rows = {
+        name: f"{made['size_bytes'] / 1e6:.1f} MB for {', '.join(made['providers'])}; {made['quantized_nodes']} linear "
+        f"layers in integers, {made['float_nodes']} in float",
+        f"{name} parity": f"cosine with the source model: mean {figures['cosine_mean']:.5f}, least "
+        f"{figures['cosine_min']:.5f} over {figures['samples']} texts"
+        + (", measured on a CPU twin" if made["measured_on"] == "cpu twin" else ""),
     }
     if figures["label_agreement"] is not None:
-        rows["labels"] = f"{figures['label_agreement']:.1%} equal to the source model's"
-    from .table import show
-
-    show(rows)
+        rows[f"{name} labels"] = f"{figures['label_agreement']:.1%} equal to the source model's"
+    if made["accuracy"] is not None:
+        rows[f"{name} accuracy"] = accuracy(made["accuracy"])
+    return rows
 
 
 def _thresholds(given: list[str] | None) -> float | dict[str, float] | None:
@@ -97,17 +138,3 @@ def _thresholds(given: list[str] | None) -> float | dict[str, float] | None:
         raise InvalidInput(
             "--threshold is neither a number nor label=number", hint="for example 0.4, or spam=0.4"
         ) from None
-
-
-def _progress() -> Any:
-    """A spinner with the step's name on a terminal, nothing in a pipe."""
-    if not sys.stderr.isatty():
-        return nullcontext
-    from rich.console import Console
-
-    console = Console(stderr=True)
-
-    def step(name: str) -> AbstractContextManager[Any]:
-        return console.status(f"{name} …")
-
-    return step

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import CloisterError
 from .options import BundleId, Identity, MinVersion, PublicKey, unseal
+from .table import accuracy, show
 
 
 def inspect(
@@ -30,6 +32,8 @@ def inspect(
     manifest = found.manifest
     if as_json:
         fields: dict[str, Any] = {"digest": found.digest, "size_bytes": found.size, **msgspec.to_builtins(manifest)}
+        table = found.files.get("accuracy.json") if "accuracy.json" in manifest.reports else None
+        fields["accuracy"] = None if table is None else json.loads(table)["variants"]
         sys.stdout.write(json.dumps(fields, ensure_ascii=False) + "\n")
         return
     rows: dict[str, str] = {"task": manifest.task}
@@ -54,23 +58,57 @@ def inspect(
         rows[f"variant {variant.name}"] = (
             f"{variant.precision} for {', '.join(variant.providers)}, {variant.path} path ({variant.path_reason})"
         )
+        if variant.precision == "int8":
+            rows["  sums"] = (
+                "exact on every processor" if variant.saturation_safe else "may saturate without VNNI; widened there"
+            )
         rows["  layers"] = f"{variant.quantized_nodes} linear layers in integers, {variant.float_nodes} in float"
         rows["  parity"] = (
             f"cosine mean {figures.cosine_mean:.5f}, least {figures.cosine_min:.5f}, largest error "
             f"{figures.max_abs_error:.4g} over {figures.samples} texts"
         )
+        if variant.measured_on == "cpu twin":
+            rows["  parity"] += ", on a CPU twin: checked again when it first loads"
         if figures.label_agreement is not None:
             rows["  labels"] = f"{figures.label_agreement:.1%} equal to the source model's"
-    rows["accuracy"] = "not measured on data of yours"
+        if variant.accuracy is not None:
+            rows["  accuracy"] = accuracy(msgspec.to_builtins(variant.accuracy))
+        rows = {name.replace("  ", f"{variant.name} ", 1): value for name, value in rows.items()}
+    if manifest.head is not None:
+        rows["head"] = _head(manifest.head)
+    if not any(v.accuracy for v in manifest.encoder.variants):
+        rows["accuracy"] = "not measured on data of yours"
+    if manifest.reports:
+        rows["reports"] = ", ".join(manifest.reports)
+    rows["here"] = _here(manifest)
     rows["size"] = f"{found.size / 1e6:.1f} MB in {len(manifest.files) + 1} files"
     rows["digest"] = found.digest
     origin = manifest.source
     rows["source"] = f"{origin.name} ({origin.architecture}), weights {origin.weights_sha256[:16]}…"
     rows["calibration"] = origin.calibration
     rows["made with"] = ", ".join(f"{name} {number}" for name, number in origin.versions.items())
-    from .table import show
-
     show(rows)
+
+
+def _here(manifest: Any) -> str:
+    """Which variant this machine would run, and why."""
+    from ..runtime.selection import select, this_machine
+
+    try:
+        first = select(manifest.encoder.variants, "auto", None, this_machine())[0]
+    except CloisterError as error:
+        return f"does not run on this machine: {error.message}"
+    return f"{first.variant.name} on {first.provider}: {first.reason}"
+
+
+def _head(head: Any) -> str:
+    parts = [f"linear, float, over {head.inputs} values"]
+    if head.examples is not None:
+        parts.append(f"fitted on {head.examples} examples")
+    if head.accuracy is not None:
+        parts.append(f"{head.accuracy:.1%} in cross-validation")
+    parts.append("scores what is out of scope" if head.out_of_scope else "no out-of-scope score")
+    return ", ".join(parts)
 
 
 def _shortened(labels: list[str], most: int = 12) -> str:

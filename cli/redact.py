@@ -48,6 +48,8 @@ def redact(
     from ..privacy import Redactor
 
     redactor = Redactor(policy=policy, tagger=None) if no_tagger or prepare else Redactor(policy=policy)
+    if redactor.notice and not prepare:
+        sys.stderr.write(f"note: {redactor.notice} (--no-tagger silences this)\n")
     if prepare:
         path = redactor.prepare()
         sys.stderr.write("nothing to prepare: Hyperscan is not installed\n" if path is None else f"prepared {path}\n")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 
 def show(rows: Mapping[str, str]) -> None:
@@ -9,3 +10,25 @@ def show(rows: Mapping[str, str]) -> None:
     width = max(map(len, rows))
     for name, value in rows.items():
         sys.stdout.write(f"{name:<{width}}  {value}\n")
+
+
+def accuracy(figures: Mapping[str, Any]) -> str:
+    """A variant's accuracy on the user's data in one line, from the fields of the manifest."""
+    low, high = figures["drop_interval"]
+    parts = [
+        f"{figures['metric']} {figures['score']:.4f} on {figures['examples']} examples, source model "
+        f"{figures['source']:.4f}",
+        f"drop {figures['drop']:+.4f} [{low:+.4f}, {high:+.4f}]" + _allowed(figures["max_drop"]),
+    ]
+    if figures["flips"] is not None:
+        low, high = figures["flips_interval"]
+        parts.append(f"{figures['flips']:.2%} flip [{low:.2%}, {high:.2%}]" + _allowed(figures["max_flips"]))
+    if figures["float_layers"]:
+        parts.append(f"left in float: {', '.join(figures['float_layers'])}")
+    if not figures["resolved"]:
+        parts.append("too few examples to resolve a loss as small as the budget")
+    return "; ".join(parts)
+
+
+def _allowed(budget: float | None) -> str:
+    return "" if budget is None else f", allowed {budget:g}"

@@ -13,8 +13,8 @@ from .quantize import Linear, Observed
 
 Floats = NDArray[np.float32]
 
-_ROWS_KEPT = 512
-_ROWS_PER_GROUP = 64
+ROWS = 512
+_GROUPS = 8  # no group of texts gives more than an eighth of the rows
 _SEED = 20_000
 
 
@@ -27,12 +27,14 @@ def observe(
     first_position: int,
     mask_id: int | None = None,
     threads: int,
+    rows_kept: int = ROWS,
 ) -> dict[str, Observed]:
     """Run calibration texts through the float graph and record every linear layer's input, by the input's name.
 
     Args:
         model: the float graph; its outputs are extended during the call and restored after it.
         texts: calibration texts as tokens.
+        rows_kept: most rows (tokens) of an input that are kept as a sample.
     """
     values = list({x.name or "": x for layer in linears for x in layer.inputs}.values())
     names = [x.name or "" for x in values]
@@ -52,10 +54,8 @@ def observe(
             seen = output.reshape(-1, output.shape[-1])
             peak = np.abs(seen).max(0)
             largest[name] = np.maximum(largest[name], peak) if name in largest else peak
-            rows[name].append(random.permutation(seen)[:_ROWS_PER_GROUP])
-    return {
-        name: Observed(largest[name], random.permutation(np.concatenate(rows[name]))[:_ROWS_KEPT]) for name in names
-    }
+            rows[name].append(random.permutation(seen)[: rows_kept // _GROUPS])
+    return {name: Observed(largest[name], random.permutation(np.concatenate(rows[name]))[:rows_kept]) for name in names}
 
 
 def _arrays(

@@ -1,6 +1,7 @@
 """Files of texts that users bring."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -17,15 +18,16 @@ def read_texts(path: Path) -> list[str]:
         StorageError: the file cannot be read.
     """
     try:
-        content = path.read_text("utf-8")
+        content = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{path.name} is not UTF-8", hint=_HINT) from error
     except OSError as error:
         raise StorageError(f"cannot read {path.name}: {error.strerror}", hint="check the path") from error
     if path.suffix in (".jsonl", ".json"):
-        texts = [_json_text(line, number, path) for number, line in enumerate(content.splitlines(), 1) if line.strip()]
+        # Not splitlines: it would cut at U+2028 too, which JSON allows in a text.
+        texts = [_json_text(line, number, path) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
     elif path.suffix == ".csv":
-        rows = csv.DictReader(content.splitlines())
+        rows = csv.DictReader(io.StringIO(content, newline=""))
         if "text" not in (rows.fieldnames or []):
             raise InvalidInput(f"{path.name} has no text column", hint=_HINT)
         texts = [row["text"] or "" for row in rows]

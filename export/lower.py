@@ -102,7 +102,7 @@ class _Grid:
         return self._rows
 
 
-def _linear(value: ir.Value | None) -> tuple[ir.Node, ir.Value] | None:
+def linear(value: ir.Value | None) -> tuple[ir.Node, ir.Value] | None:
     """The MatMul and bias behind a projection `x @ weight + bias` with constant weight and bias."""
     add = v.producer() if (v := through_views(value)) is not None else None
     if add is None or add.op_type != "Add" or constant(add.inputs[1]) is None:
@@ -118,7 +118,7 @@ def _attention(graph: ir.Graph, grid: _Grid, node: ir.Node, name: str) -> None:
     edit = Editor(graph, node)
     width = _width(node.inputs[0])
     rows = edit.constant(f"rows.{width}", np.array([-1, width], np.int64))
-    projections = [_linear(x) for x in node.inputs]
+    projections = [linear(x) for x in node.inputs]
     bias: ir.Value | None = None
     found = [p for p in projections if p is not None]
     if len(found) == 3 and len({id(product.inputs[0]) for product, _ in found}) == 1:

@@ -37,6 +37,8 @@ class Limits:
 LIMITS = {
     "fp32": Limits(cosine_mean=0.99999, cosine_min=0.9999, relative_error=1e-3, probability_shift=1e-4),
     "int8": Limits(cosine_mean=0.99, cosine_min=0.95, relative_error=0.25, probability_shift=0.05),
+    "int4": Limits(cosine_mean=0.97, cosine_min=0.90, relative_error=0.40, probability_shift=0.10),
+    "fp16": Limits(cosine_mean=0.9999, cosine_min=0.999, relative_error=2e-2, probability_shift=5e-3),
 }
 
 
@@ -54,7 +56,17 @@ def reference(source: Source, texts: Sequence[Text]) -> list[Floats]:
             hint="the tokenizer's model_max_length or the config's max_position_embeddings is wrong",
             code="source_fails",
         ) from error
-    return [_pooled(one, source.pooling) for one in rows]
+    return [_finished(source, one) for one in rows]
+
+
+def forward(source: Source, tokens: Tokens) -> Floats:
+    """Output of the source model for one text that is tokenized already. Shape: as `reference`."""
+    return _finished(source, outputs(source, tokens))
+
+
+def _finished(source: Source, rows: Floats) -> Floats:
+    pooled = _pooled(rows, source.pooling)
+    return pooled if source.dense is None else source.dense(pooled)
 
 
 def _pooled(rows: Floats, pooling: Pooling | None) -> Floats:

@@ -1,4 +1,4 @@
-"""The steps of an export, in order: read, trace, calibrate, quantize, compare, write."""
+"""The steps of an export, in order: read, trace, calibrate, quantize, keep the contract, compare, write."""
 
 import os
 import time
@@ -6,38 +6,46 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Literal, cast
+from typing import Any, cast
 
+import msgspec
 import numpy as np
-import onnx_ir as ir
 from numpy.typing import NDArray
 
-from .. import ExportError, InvalidInput, __version__
+from .. import InvalidInput, __version__
 from ..runtime import bundle, golden
-from ..runtime.encoder import Encoder
-from ..runtime.manifest import FORMAT_VERSION, Component, Manifest, TokenizerSettings, Variant, is_per_token
+from ..runtime.manifest import (
+    FORMAT_VERSION,
+    Accuracy,
+    Component,
+    Head,
+    Manifest,
+    Parity,
+    Precision,
+    TokenizerSettings,
+    Variant,
+)
 from ..runtime.manifest import Source as Provenance
 from ..runtime.packing import Tokens
-from ..runtime.processor import available_threads
-from ..runtime.session import Session
 from ..runtime.tokens import TextTokenizer
-from . import parity
-from .calibrate import observe
-from .graph import strip
-from .head import HeadOptions, settle
-from .quantize import linears, quantize, quantize_tables
+from . import contract as contracts
+from . import parity, report
+from .contract import Contract
+from .head import HeadOptions, Settled, settle
 from .reference import with_reference
 from .source import Source, Text, read
+from .store import store
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes
-from .trace import Traced, trace
+from .variants import PRECISIONS, PROVIDERS, Draft, Drafts
 
 Floats = NDArray[np.float32]
-Precision = Literal["int8", "fp32"]
 Step = Callable[[str], AbstractContextManager[Any]]
 
 _GOLDEN = 12
 _LONGEST_PROBE = 2048
-_TOLERANCE = {"int8": 0.05, "fp32": 0.002}
+# Of the largest output. int8: sums are exact, the rest is rounding that may move a value to the next step. int4:
+# a processor without a kernel for 8-bit activations keeps them in float. fp16: other kernels than the twin's.
+_TOLERANCE: dict[Precision, float] = {"int8": 0.05, "int4": 0.1, "fp16": 0.02, "fp32": 0.002}
 _MAXIMUM_CALIBRATION_TEXTS = 512
 _LIBRARIES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
 
@@ -54,8 +62,9 @@ class Report:
     size_bytes: int
     quantized_nodes: int
     float_nodes: int
-    parity: dict[str, float | int | None]
-    accuracy: dict[str, float] | None
+    parity: dict[str, Any]
+    accuracy: dict[str, Any] | None
+    variants: list[dict[str, Any]]
     digest: str
     seconds: float
 
@@ -65,8 +74,9 @@ def export(
     out: str | os.PathLike[str],
     *,
     task: str | None = None,
-    precision: Precision = "int8",
+    precision: str | Sequence[str] = "int8",
     calibration: Sequence[str] | None = None,
+    contract: Contract | None = None,
     head: HeadOptions | None = None,
     force: bool = False,
     step: Step = nullcontext,
@@ -77,115 +87,187 @@ def export(
         source: a folder written by `save_pretrained` (or by sentence-transformers), or a hub id.
         out: folder to write.
         task: one of the supported tasks; told from the model's config when None.
-        precision: `int8` (row-wise, with smoothed activations) or `fp32`.
+        precision: `int8` (row-wise, with smoothed activations), `int4` (weights), `fp16` (for CUDA), `fp32`; several in
+            a list or separated by commas make a bundle with as many variants, the preferred one first.
         calibration: texts of the model's domain, at most 512 are read; the built-in set when None. Of them the bundle
             keeps ranges of activations, and counts of labels, scores and lengths for monitoring.
+        contract: labelled data and how much quality may be lost on it; integer variants return layers to float until
+            it is kept.
         head: thresholds of labels, hypothesis of zero-shot classification.
         force: replace a bundle that is already at `out`.
-        step: called with the name of each step, to show progress.
+        step: called with the name of each step, to show progress; what it yields, if anything, is called with the
+            share that is done.
 
     Raises:
+        InvalidInput: an unknown precision, or data that does not fit the model.
         ExportError: the model cannot be exported.
-        DriftError: the exported model differs from the source by more than the precision's limits.
+        DriftError: a variant differs from the source by more than its precision's limits, or the contract cannot be
+            kept.
         OutputExists, StorageError: `out` cannot be written.
     """
     started = time.monotonic()
-    if precision not in _TOLERANCE:
-        raise InvalidInput("unknown precision", hint="precision is int8 or fp32")
+    precisions = _precisions(precision)
     texts = list(CALIBRATION) if calibration is None else _calibration(calibration)
     target = bundle.check_output(out, force=force)
     with step("Reading the model"):
         loaded = read(os.fspath(source), task)
         settled = settle(head or HeadOptions(), loaded)
-        settings = TokenizerSettings(
-            file="tokenizer.json",
-            window=loaded.window,
-            padding_id=getattr(loaded.config, "pad_token_id", None) or 0,
-            token_types=loaded.token_types,
-            first_position=loaded.first_position,
-            mask_id=loaded.mask_id,
-        )
-        tokenizer = TextTokenizer(loaded.tokenizer_json.encode(), settings)
+        manifest = provisional(loaded, settled, "none" if set(precisions) <= {"fp32", "fp16"} else _origin(calibration))
+        tokenizer = TextTokenizer(loaded.tokenizer_json.encode(), manifest.tokenizer)
+        trial = None if contract is None else contracts.prepare(contract, manifest, tokenizer)
         probe_texts = _probes(loaded)
         parity.same_tokens(loaded, probe_texts, _tokens(tokenizer, probe_texts))
         wanted = parity.reference(loaded, probe_texts)
+    drafts = Drafts(loaded, _tokens(tokenizer, loaded.asked(texts)), manifest.tokenizer.padding_id)
     with step("Tracing the graph"):
-        traced = trace(loaded)
-    with step("Quantizing" if precision == "int8" else "Preparing weights"):
-        quantized, left = _to_precision(traced, loaded, precision, _tokens(tokenizer, loaded.asked(texts)))
-        strip(traced.model)
-        graph, weights = serialize(traced.model, "encoder.weights")
-    provenance = Provenance(
-        name=loaded.name,
-        architecture=loaded.architecture,
-        model_type=str(loaded.config.model_type),
-        weights_sha256=loaded.weights_sha256,
-        versions={"cloister": __version__} | {name: version(name) for name in _LIBRARIES},
-        calibration="none" if precision == "fp32" else "built-in" if calibration is None else "user",
-    )
+        _ = drafts.traced
+    if trial is not None:
+        with step("Measuring the source model") as advance:
+            trial.measure_source(loaded, advance)
+    made: list[Draft] = []
+    kept: dict[str, contracts.Kept] = {}
+    for name in precisions:
+        with step(f"Quantizing to {name}" if name.startswith("int") else f"Preparing {name}"):
+            choices = drafts.plan(name) if name.startswith("int") else []
+            draft = drafts.draft(name, choices)
+        if trial is not None:
+            kept[name] = contracts.keep(trial, drafts, draft, choices, step)
+            draft = kept[name].draft
+        made.append(draft)
     with step("Comparing with the source model"):
-        files = {"encoder.onnx": graph, "encoder.weights": weights, "tokenizer.json": loaded.tokenizer_json.encode()}
-        encoder = Encoder(
-            Session(graph, {"encoder.weights": weights}, provider="cpu", threads=available_threads()),
-            packed=traced.path == "packed",
-            per_token=is_per_token(loaded.task, loaded.pooling),
-            pooling=loaded.pooling,
-            first_position=settings.first_position,
-            padding_id=settings.padding_id,
-            mask_id=loaded.mask_id,
+        stored = store({draft.precision: draft.model for draft in made}, "encoder")
+        files = {"tokenizer.json": loaded.tokenizer_json.encode()}
+        if loaded.dense is not None:
+            files["head.weights"] = loaded.dense.encode()
+        variants: list[Variant] = []
+        outputs: dict[str, list[Floats]] = {}
+        golden_texts = _golden(loaded)
+        for draft in made:
+            of = stored[draft.precision]
+            graph = "encoder.onnx" if len(made) == 1 else f"encoder.{draft.precision}.onnx"
+            files |= {graph: of.graph, **of.files}
+            encoder = drafts.encoder(draft, of if draft.twin is draft.model else None)
+            figures = parity.compare(loaded, wanted, parity.run(loaded, encoder, _tokens(tokenizer, probe_texts)))
+            parity.gate(figures, wanted, draft.precision)
+            outputs[draft.precision] = encoder.forward(_tokens(tokenizer, golden_texts))
+            largest = max(float(np.abs(o).max()) for o in outputs[draft.precision])
+            accuracy = kept[draft.precision].accuracy if draft.precision in kept else None
+            variants.append(_variant(draft, graph, [of.weights, *of.shared], figures, accuracy, largest))
+        files["golden.json"] = golden.encode(golden_texts, outputs)
+        files |= report.files(kept)
+        manifest = msgspec.structs.replace(
+            manifest,
+            components=[Component(kind="encoder", variants=variants)],
+            reports=sorted(set(files) & {report.TABLE, report.CHART}),
+            files=[bundle.file_entry(name, data) for name, data in sorted(files.items())],
         )
-        figures = parity.compare(loaded, wanted, parity.run(loaded, encoder, _tokens(tokenizer, probe_texts)))
-        parity.gate(figures, wanted, precision)
-        golden_texts, outputs = _golden(loaded, encoder, tokenizer)
-        files["golden.json"] = golden.encode(golden_texts, {precision: outputs})
-        largest = max(float(np.abs(o).max()) for o in outputs)
-    variant = Variant(
-        name=precision,
-        precision=precision,
-        path=traced.path,
-        path_reason=traced.reason,
-        graph="encoder.onnx",
-        weights="encoder.weights",
-        providers=["cpu"],
-        cpu_features=[],
-        quantized_nodes=quantized,
-        float_nodes=left,
-        parity=figures,
-        tolerance=_TOLERANCE[precision] * max(largest, 1e-6),
-    )
-    manifest = Manifest(
-        format_version=FORMAT_VERSION,
-        task=loaded.task,
-        labels=loaded.labels,
-        problem=settled.problem,
-        pooling=loaded.pooling,
-        normalized=loaded.normalized,
-        tokenizer=settings,
-        components=[Component(kind="encoder", variants=[variant])],
-        golden="golden.json",
-        source=provenance,
-        files=[bundle.file_entry(name, data) for name, data in sorted(files.items())],
-        thresholds=settled.thresholds,
-        activation=loaded.activation,
-        zero_shot=settled.zero_shot,
-    )
-    manifest = with_reference(manifest, files, tokenizer, encoder, calibration and texts)
+        seen = (calibration and texts) if contract is None else contract.data.inputs
+        manifest = with_reference(manifest, files, tokenizer, drafts.encoder(made[0]), seen)
     with step("Writing the bundle"):
         digest = bundle.write(target, manifest, files, force=force)
+    first = variants[0]
     return Report(
         bundle=str(target),
         task=loaded.task,
-        path=traced.path,
-        path_reason=traced.reason,
-        precision=precision,
+        path=first.path,
+        path_reason=first.path_reason,
+        precision=",".join(v.precision for v in variants),
         size_bytes=sum(map(len, files.values())),
-        quantized_nodes=quantized,
-        float_nodes=left,
-        parity={name: getattr(figures, name) for name in figures.__struct_fields__},
-        accuracy=None,
+        quantized_nodes=first.quantized_nodes,
+        float_nodes=first.float_nodes,
+        parity=msgspec.to_builtins(first.parity),
+        accuracy=msgspec.to_builtins(first.accuracy),
+        variants=[_summary(v, {n: len(d) for n, d in files.items()}) for v in variants],
         digest=digest,
         seconds=round(time.monotonic() - started, 2),
     )
+
+
+def _precisions(asked: str | Sequence[str]) -> list[Precision]:
+    names = [n.strip() for n in asked.split(",")] if isinstance(asked, str) else list(asked)
+    if not names or len(set(names)) != len(names) or not set(names) <= set(PRECISIONS):
+        raise InvalidInput(
+            "unknown precision, or one named twice", hint=f"precision is one or more of {', '.join(PRECISIONS)}"
+        )
+    return cast(list[Precision], names)
+
+
+def _origin(calibration: Sequence[str] | None) -> str:
+    return "built-in" if calibration is None else "user"
+
+
+def provisional(source: Source, settled: Settled, calibration: str) -> Manifest:
+    """What is known of a bundle before its variants are made; `calibration` is where those texts came from."""
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        task=source.task,
+        labels=source.labels,
+        problem=settled.problem,
+        pooling=source.pooling,
+        normalized=source.normalized,
+        tokenizer=TokenizerSettings(
+            file="tokenizer.json",
+            window=source.window,
+            padding_id=getattr(source.config, "pad_token_id", None) or 0,
+            token_types=source.token_types,
+            first_position=source.first_position,
+            mask_id=source.mask_id,
+        ),
+        components=[],
+        golden="golden.json",
+        source=Provenance(
+            name=source.name,
+            architecture=source.architecture,
+            model_type=str(source.config.model_type),
+            weights_sha256=source.weights_sha256,
+            versions={"cloister": __version__} | {name: version(name) for name in _LIBRARIES},
+            calibration=cast(Any, calibration),
+        ),
+        files=[],
+        thresholds=settled.thresholds,
+        activation=source.activation,
+        zero_shot=settled.zero_shot,
+        head=None if source.dense is None else Head(file="head.weights", inputs=source.dense.weights.shape[1]),
+    )
+
+
+def _variant(
+    draft: Draft, graph: str, external: list[str], figures: Parity, accuracy: Accuracy | None, largest: float
+) -> Variant:
+    return Variant(
+        name=draft.precision,
+        precision=draft.precision,
+        path=draft.path,
+        path_reason=draft.reason,
+        graph=graph,
+        weights=external[0],
+        shared=external[1:],
+        providers=PROVIDERS[draft.precision],
+        cpu_features=[],
+        saturation_safe=True if draft.precision == "int8" else None,
+        quantized_nodes=draft.quantized,
+        float_nodes=draft.left,
+        parity=figures,
+        tolerance=_TOLERANCE[draft.precision] * max(largest, 1e-6),
+        measured_on="provider" if draft.twin is draft.model and "cpu" in PROVIDERS[draft.precision] else "cpu twin",
+        accuracy=accuracy,
+    )
+
+
+def _summary(variant: Variant, sizes: dict[str, int]) -> dict[str, Any]:
+    """A variant in the report; its size counts tensors that it shares as its own."""
+    return {
+        "name": variant.name,
+        "precision": variant.precision,
+        "path": variant.path,
+        "providers": variant.providers,
+        "size_bytes": sum(sizes[name] for name in (variant.graph, *variant.external)),
+        "quantized_nodes": variant.quantized_nodes,
+        "float_nodes": variant.float_nodes,
+        "parity": msgspec.to_builtins(variant.parity),
+        "measured_on": variant.measured_on,
+        "accuracy": msgspec.to_builtins(variant.accuracy),
+    }
 
 
 def _calibration(texts: Sequence[str]) -> list[str]:
@@ -204,52 +286,7 @@ def _probes(source: Source) -> list[Text]:
     return asked if source.head == "masked" else [*asked, *CONTEXTS]
 
 
-def _to_precision(traced: Traced, source: Source, precision: Precision, texts: list[Tokens]) -> tuple[int, int]:
-    """Quantize in place; returns how many linear layers of the stack are in integers and how many are left in float."""
-    # A masked language model's head holds a matrix as large as the embeddings: it is quantized with the stack.
-    layers = linears(traced.model.graph, "" if source.head == "masked" else traced.stack)
-    total = sum(len(products) for layer in layers for products in layer.products)
-    if precision == "fp32":
-        return 0, total
-    if not layers:
-        raise ExportError(
-            "no linear layer could be quantized",
-            hint="export with --precision fp32, and report the architecture",
-            code="nothing_quantized",
-        )
-    seen = observe(
-        traced.model,
-        layers,
-        texts,
-        packed=traced.path == "packed",
-        first_position=source.first_position,
-        mask_id=source.mask_id,
-        threads=available_threads(),
-    )
-    quantize(traced.model, layers, seen)
-    quantize_tables(traced.model)
-    return total, 0
-
-
-def serialize(model: ir.Model, weights_name: str) -> tuple[bytes, bytes]:
-    """A graph and its weights as ONNX external data: every initializer of 1 KiB and more, 64-byte aligned."""
-    blob = bytearray()
-    for value in model.graph.initializers.values():
-        tensor = value.const_value
-        if tensor is None or tensor.nbytes < 1024:
-            continue
-        blob.extend(bytes(-len(blob) % 64))
-        offset = len(blob)
-        blob.extend(tensor.tobytes())
-        value.const_value = ir.ExternalTensor(
-            weights_name, offset, tensor.nbytes, tensor.dtype, shape=cast(ir.Shape, tensor.shape), name=value.name or ""
-        )
-    return ir.to_proto(model).SerializeToString(), bytes(blob)
-
-
-def _golden(source: Source, encoder: Encoder, tokenizer: TextTokenizer) -> tuple[list[Text], list[Floats]]:
+def _golden(source: Source) -> list[Text]:
     if source.task == "question-answering":
-        texts: list[Text] = list(CONTEXTS[:3])
-    else:
-        texts = source.asked(PROBES[: 4 if source.head == "masked" else _GOLDEN])
-    return texts, encoder.forward(_tokens(tokenizer, texts))
+        return list(CONTEXTS[:3])
+    return source.asked(PROBES[: 4 if source.head == "masked" else _GOLDEN])

@@ -132,17 +132,17 @@ def _lower_bound(value: ir.Value) -> float | None:
     return None if producer is None else _LOWER_BOUND.get(producer.op_type)
 
 
-def choose(observed: Observed, weight: Floats, bound: float | None) -> Choice:
+def choose(observed: Observed, weight: Floats, bound: float | None, gain: float = SMOOTHING_GAIN) -> Choice:
     """Pick smoothing strength and zero point with the least error on the sampled rows.
 
-    Smoothing is kept only where it gains: it costs a multiplication per token.
+    Smoothing is kept only where it makes the error `gain` times smaller: it costs a multiplication per token.
 
     Shape: weight `[in, out]`.
     """
     wanted = observed.rows @ weight
     options = [_try(observed, weight, wanted, strength, bound) for strength in (0.0, *STRENGTHS)]
     best = min(options, key=lambda c: c.error)
-    return options[0] if options[0].error <= SMOOTHING_GAIN * best.error else best
+    return options[0] if options[0].error <= gain * best.error else best
 
 
 def _try(observed: Observed, weight: Floats, wanted: Floats, strength: float, bound: float | None) -> Choice:
@@ -180,32 +180,63 @@ def _factors(largest: Floats, weight: Floats, strength: float) -> Floats:
 
 
 def quantize_columns(weight: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Symmetric int8 per output channel. Shape: `[in, out]` -> `[in, out]`, `[out]`."""
-    scale = np.maximum(np.abs(weight).max(0), TINY).astype(np.float32) / np.float32(127)
+    """Symmetric int8 per output channel, so that no pair of products saturates.
+
+    Shape: `[in, out]` -> `[in, out]`, `[out]`.
+
+    x86 processors without VNNI multiply unsigned activations a with signed weights w by `vpmaddubsw`: for rows 2i and
+    2i + 1 it adds `a * w` of both and cuts the sum off at 16 bits. As a <= 255, the sum fits where positive weights of
+    a pair add up to at most 128 and negative ones to at least -128 (255 * 128 = 32,640). A scale that guarantees this
+    is larger only for columns with two large neighbours of one sign; halving all weights (7 bits) would double it.
+    """
+    signed = np.stack([np.maximum(weight, 0), np.maximum(-weight, 0)])
+    if len(weight) % 2:
+        signed = np.concatenate([signed, np.zeros_like(signed[:, :1])], axis=1)
+    pairs = (signed[:, 0::2] + signed[:, 1::2]).max((0, 1))
+    # 127.5, since each of the two may be rounded up by a half
+    largest = np.maximum(np.abs(weight).max(0) / 127, pairs / 127.5)
+    scale = np.maximum(largest, TINY / 127).astype(np.float32)
     return np.clip(np.rint(weight / scale), -127, 127).astype(np.int8), scale
 
 
-def _matrix(weight: ir.Value | None) -> Floats:
+def quantize_rows(table: Floats) -> tuple[NDArray[np.int8], Floats]:
+    """Symmetric int8 per row, for tables that are looked up and not multiplied. Shape: `[n, d]` -> `[n, d]`, `[n]`."""
+    scale = np.maximum(np.abs(table).max(1), TINY).astype(np.float32) / np.float32(127)
+    return np.clip(np.rint(table / scale[:, None]), -127, 127).astype(np.int8), scale
+
+
+def constant_matrix(weight: ir.Value | None) -> Floats:
+    """The constant behind a linear layer's weight. Shape: `[in, out]`."""
     array = constant(weight)
     if array is None:
         raise ValueError("a linear layer without a constant weight")
     return np.asarray(array, np.float32)
 
 
-def quantize(model: ir.Model, groups: Iterable[Linear], observed: Mapping[str, Observed]) -> list[Choice]:
-    """Rewrite the linear layers of `groups` in place; `observed` has an entry for every input's name."""
-    choices = []
+def plan(groups: Iterable[Linear], observed: Mapping[str, Observed], gain: float = SMOOTHING_GAIN) -> list[Choice]:
+    """How each group would be quantized; `observed` has an entry for every input's name. See `choose`."""
+    return [choose(merged(group, observed), _weights(group), group.bound, gain) for group in groups]
+
+
+def merged(group: Linear, observed: Mapping[str, Observed]) -> Observed:
+    """What calibration saw of all inputs of a group, as if they were one."""
+    seen = [observed[x.name or ""] for x in group.inputs]
+    return Observed(np.max([o.largest for o in seen], axis=0), np.concatenate([o.rows for o in seen]))
+
+
+def _weights(group: Linear) -> Floats:
+    return np.concatenate([constant_matrix(w) for w in group.weights], axis=1)
+
+
+def quantize(model: ir.Model, groups: Iterable[Linear], choices: Iterable[Choice | None]) -> None:
+    """Rewrite the linear layers of `groups` in place, except those whose choice is None."""
     shared: dict[str, ir.Value] = {}
-    for number, group in enumerate(groups):
-        weight = np.concatenate([_matrix(w) for w in group.weights], axis=1)
-        seen = [observed[x.name or ""] for x in group.inputs]
-        merged = Observed(np.max([o.largest for o in seen], axis=0), np.concatenate([o.rows for o in seen]))
-        choice = choose(merged, weight, group.bound)
-        choices.append(choice)
+    for number, (group, choice) in enumerate(zip(groups, choices, strict=True)):
+        if choice is None:
+            continue
         for index, (source, products) in enumerate(zip(group.inputs, group.products, strict=True)):
             _rewrite(model.graph, source, products, choice, f"linear.{number}", f"linear.{number}.{index}", shared)
     clean(model)
-    return choices
 
 
 def _rewrite(
@@ -218,7 +249,7 @@ def _rewrite(
     shared: dict[str, ir.Value],
 ) -> None:
     edit = Editor(graph, products[0])
-    width = _matrix(products[0].inputs[1]).shape[0]
+    width = constant_matrix(products[0].inputs[1]).shape[0]
     x = source
     if choice.factors is not None:
         x = edit.op("Mul", [x, edit.constant(f"{group}.smooth", 1 / choice.factors)], f"{name}.smoothed")
@@ -248,7 +279,7 @@ def _product(
     weight = product.inputs[1]
     if weight is None:
         raise ValueError("a linear layer without a weight")
-    array = _matrix(weight)
+    array = constant_matrix(weight)
     matrix, column_scale = quantize_columns(array if choice.factors is None else array * choice.factors[:, None])
     name = product.outputs[0].name or "product"
     inputs = [
@@ -274,9 +305,9 @@ def quantize_tables(model: ir.Model) -> int:
         if len(array) < _MINIMUM_TABLE_ROWS:
             continue
         edit = Editor(model.graph, node)
-        matrix, scale = quantize_columns(array.T)
+        matrix, scale = quantize_rows(array)
         name = f"{node.outputs[0].name}.row"
-        integers = edit.constant(f"{table.name}.int8", np.ascontiguousarray(matrix.T))
+        integers = edit.constant(f"{table.name}.int8", matrix)
         scales = edit.constant(f"{table.name}.scale", scale[:, None])
         rows = edit.op("Gather", [integers, node.inputs[1]], f"{name}.int8", {"axis": 0})
         row_scales = edit.op("Gather", [scales, node.inputs[1]], f"{name}.scale", {"axis": 0})

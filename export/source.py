@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
+import numpy as np
 import torch
 import transformers
 from optimum.exporters.tasks import TasksManager
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from .. import ExportError
+from ..runtime.linear import LinearHead
 from ..runtime.manifest import Activation, Pooling, Problem, Task
 from .answers import activation, labels_of, mask_id, named_activation
 from .architectures import facts
@@ -66,6 +68,7 @@ class Source:
         first_position: position id of a text's first token.
         token_types: whether the model tells the two texts of a pair apart by type ids.
         weights_sha256: digest over the weight files, in the order of their names.
+        dense: a classifier over the pooled vector; None where the head is part of `model`.
         activation: what a model of pairs puts its score through.
         mask_id: id of the mask token, None unless the task is fill-mask.
     """
@@ -84,6 +87,7 @@ class Source:
     token_types: bool
     weights_sha256: str
     architecture: str = field(default="")
+    dense: LinearHead | None = None
     activation: Activation = "none"
     mask_id: int | None = None
 
@@ -145,9 +149,11 @@ def read(source: str, task: str | None = None) -> Source:
             hint="docs/architectures.md lists what is",
             code="architecture_unsupported",
         )
-    chosen = _task(task, config, is_embedding=sentence.present)
-    weights = _weight_files(folder)
-    model_task = _model_task(chosen, config, is_embedding=sentence.present)
+    chosen = _task(task, config, is_embedding=sentence.present, classifies=sentence.dense is not None)
+    dense = sentence.classifier(config) if chosen == "text-classification" else None
+    weights = [*_weight_files(folder), *([sentence.dense] if dense is not None and sentence.dense else [])]
+    by_task = _model_task(chosen, config, is_embedding=sentence.present)
+    model_task = by_task if dense is None else "feature-extraction"
     model = _model(folder, model_task, config)
     tokenizer = _tokenizer(folder)
     labels, problem = labels_of(config, chosen)
@@ -176,6 +182,7 @@ def read(source: str, task: str | None = None) -> Source:
         token_types=getattr(config, "type_vocab_size", 0) > 1 and "token_type_ids" in tokenizer.model_input_names,
         weights_sha256=_digest(weights),
         architecture=type(model).__name__,
+        dense=dense,
         activation="none" if pools else activation(config, chosen),
         mask_id=mask_id(tokenizer) if chosen == "fill-mask" else None,
     )
@@ -217,6 +224,7 @@ class _SentenceTransformer:
         self.normalized = False
         self.window: int | None = None
         self.lowercase = False
+        self.dense: Path | None = None
         if not self.present:
             return
         with _as_export_error("the folder's modules.json cannot be read", "config_invalid"):
@@ -245,14 +253,42 @@ class _SentenceTransformer:
                     code="pooling_unsupported",
                 )
             self.pooling = cast(Pooling, modes.pop())
-        elif kind == "Normalize":
+        elif kind == "Normalize" and self.dense is None:
             self.normalized = True
+        elif kind == "Dense" and self.dense is None and _is_linear(root / path / "config.json"):
+            self.dense = root / path / "model.safetensors"
         else:
             raise ExportError(
-                f"the sentence-transformers module {kind} is not supported",
-                hint="supported are Transformer, Pooling and Normalize",
+                f"the sentence-transformers module {kind} is not supported here",
+                hint="supported are Transformer, Pooling, Normalize, and a last Dense without activation",
                 code="architecture_unsupported",
             )
+
+    def classifier(self, config: Any) -> LinearHead | None:
+        """The last Dense module as a head.
+
+        Raises:
+            ExportError: its weights are missing or do not fit the labels of the config.
+        """
+        if self.dense is None:
+            return None
+        from safetensors.numpy import load_file
+
+        with _as_export_error("the weights of the Dense module cannot be read", "weights_missing"):
+            tensors = load_file(self.dense)
+            weights = tensors["linear.weight"].astype(np.float32)
+            bias = tensors.get("linear.bias", np.zeros(len(weights))).astype(np.float32)
+        if len(weights) != len(config.id2label) or config.problem_type is None:
+            raise ExportError(
+                "the Dense module's outputs and the config's labels do not fit together",
+                hint="config.json needs id2label with a name for each output, and problem_type",
+                code="labels_mismatch",
+            )
+        return LinearHead(weights, bias, None, normalized=self.normalized)
+
+
+def _is_linear(path: Path) -> bool:
+    return str(json.loads(path.read_text("utf-8")).get("activation_function")).endswith("Identity")
 
 
 def _model_task(task: Task, config: Any, *, is_embedding: bool) -> str:
@@ -263,7 +299,7 @@ def _model_task(task: Task, config: Any, *, is_embedding: bool) -> str:
     return _MODEL_TASKS.get(task, task)
 
 
-def _task(asked: str | None, config: Any, *, is_embedding: bool) -> Task:
+def _task(asked: str | None, config: Any, *, is_embedding: bool, classifies: bool) -> Task:
     supported = ", ".join(get_args(Task))
     if asked is not None:
         task = asked if asked in get_args(Task) else TasksManager.map_from_synonym(asked)
@@ -273,7 +309,7 @@ def _task(asked: str | None, config: Any, *, is_embedding: bool) -> Task:
             )
         return cast(Task, task)
     if is_embedding:
-        return "feature-extraction"
+        return "text-classification" if classifies else "feature-extraction"
     names = getattr(config, "architectures", None) or [""]
     for suffix, found in _TASK_OF_HEAD.items():
         if names[0].endswith(suffix):
@@ -416,3 +452,73 @@ def _window(tokenizer: PreTrainedTokenizerBase, config: Any, first_position: int
     if isinstance(positions, int) and positions > 0:
         limits.append(positions - first_position)
     return min([*limits, _MOST_TOKENS]) if limits else 512
+
+
+@dataclass(frozen=True, repr=False)
+class Base:
+    """A model to train on.
+
+    Attributes:
+        name: folder name or hub id.
+        folder: where config, tokenizer and perhaps weights are.
+        pooling: how a sentence-transformers model pools; None for every other model.
+        has_weights: False for a config alone, from which a model can be pre-trained.
+        window: most tokens, special tokens included.
+    """
+
+    name: str
+    folder: Path
+    config: Any
+    tokenizer: PreTrainedTokenizerBase
+    tokenizer_json: str
+    pooling: Pooling | None
+    has_weights: bool
+    window: int
+    first_position: int
+    token_types: bool
+
+
+def read_base(source: str) -> Base:
+    """Read a model folder or hub id without loading its weights.
+
+    Raises:
+        ExportError: no config, no tokenizer, an unknown architecture.
+    """
+    root = _folder(source)
+    sentence = _SentenceTransformer(root)
+    folder = root / sentence.transformer_path
+    if not (folder / "config.json").is_file():
+        raise ExportError(
+            "the base folder has no config.json",
+            hint="BASE must be a folder written by save_pretrained, or a hub id",
+            code="config_missing",
+        )
+    with _as_export_error(
+        "the base's config.json cannot be read, or names an architecture transformers does not have", "config_invalid"
+    ):
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    tokenizer = _tokenizer(folder)
+    padding = getattr(config, "pad_token_id", None)
+    after = facts(config.model_type).positions == "after padding"
+    first_position = int(padding) + 1 if after and padding is not None else 0
+    if len(tokenizer) > config.vocab_size:
+        raise ExportError(
+            "the tokenizer has more tokens than the model's embedding table",
+            hint="tokenizer and config are of different models: check the folder",
+            code="tokenizer_mismatch",
+        )
+    has_weights = any(folder.glob("*.safetensors"))
+    if not has_weights and (any(folder.glob("*.bin")) or any(folder.glob("*.pt"))):
+        _weight_files(folder)
+    return Base(
+        name=root.name if Path(source).exists() else source,
+        folder=folder,
+        config=config,
+        tokenizer=tokenizer,
+        tokenizer_json=_tokenizer_json(tokenizer, lowercase=sentence.lowercase),
+        pooling=(sentence.pooling or "mean") if sentence.present else None,
+        has_weights=has_weights,
+        window=_window(tokenizer, config, first_position, sentence.window),
+        first_position=first_position,
+        token_types=getattr(config, "type_vocab_size", 0) > 1 and "token_type_ids" in tokenizer.model_input_names,
+    )

@@ -44,11 +44,15 @@ class _NotPacked(Exception):
     """The packed path is not possible for this model; the message says why."""
 
 
-def trace(source: Source) -> Traced:
+def trace(source: Source, lower: Callable[[ir.Model], int] | None = None) -> Traced:
     """Trace the packed path, or the padded one where the architecture does not allow it.
 
     A packed graph is run against the model before it is believed: an architecture that is not known to pack may drop an
     input that it does not know, and compute something else.
+
+    Args:
+        lower: replaces the placeholders of a packed trace with a provider's operators and returns how many attentions
+            there are; None lowers for CPU.
 
     Raises:
         ExportError: the architecture is known to pack and a layer did not fuse, or neither path works.
@@ -57,8 +61,9 @@ def trace(source: Source) -> Traced:
     try:
         if architecture.padded:
             raise _NotPacked(architecture.padded)
-        model, layers = _packed(source)
-        _verify(source, model)
+        model, layers = _packed(source, lower or lower_for_cpu)
+        if lower is None:  # the operators of another provider do not run here
+            _verify(source, model)
         return Traced(model, "packed", f"{layers} of {layers} attention layers fused", _stack(source, "model"))
     except _NotPacked as reason:
         if architecture.packed == "required":
@@ -185,7 +190,7 @@ def _hidden_of(base: nn.Module, change: Callable[[Tensor], Tensor]) -> Iterator[
         hook.remove()
 
 
-def _packed(source: Source) -> tuple[ir.Model, int]:
+def _packed(source: Source, lower: Callable[[ir.Model], int]) -> tuple[ir.Model, int]:
     attention.register()
     before = source.model.config._attn_implementation
     cache = getattr(source.config, "use_cache", None)
@@ -204,7 +209,7 @@ def _packed(source: Source) -> tuple[ir.Model, int]:
         source.model.set_attn_implementation(before)
         if cache is not None:
             source.config.use_cache = cache
-    fused = lower_for_cpu(program)
+    fused = lower(program)
     layers = source.config.num_hidden_layers
     if fused != layers:
         raise _NotPacked(f"{fused} of {layers} layers call transformers' attention interface")

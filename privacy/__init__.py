@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .audit.log import AuditLog as AuditLog
+    from .detector import TaggedSpan as TaggedSpan
+    from .detector import Tagger as Tagger
     from .jsondoc import redact_json as redact_json
     from .policy import Policy as Policy
     from .policy import PolicyError as PolicyError
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from .scan import RedactionError as RedactionError
     from .spans import Span as Span
     from .stream import RedactionStream as RedactionStream
-    from .stream import TaggedSpan as TaggedSpan
-    from .stream import Tagger as Tagger
     from .unseal import Unseal as Unseal
     from .vault import RestoreStream as RestoreStream
 
@@ -33,8 +33,8 @@ _HOMES = {
     "Redactor": "redact",
     "RestoreStream": "vault",
     "Span": "spans",
-    "TaggedSpan": "stream",
-    "Tagger": "stream",
+    "TaggedSpan": "detector",
+    "Tagger": "detector",
     "Unseal": "unseal",
     "redact_json": "jsondoc",
 }

@@ -38,15 +38,27 @@ _TWELVE = "|".join(
     for i in range(12)
 )
 
+# The same where capitals inside take the place of a digit.
+_CAPITALS = "|".join(
+    (rf"[A-Za-z]{{{i}}}" if i else "") + "[a-z][A-Z]" + (rf"[A-Za-z]{{{10 - i}}}" if i < 10 else "") for i in range(11)
+)
+# Labels that are written right before a value, without a space between them.
+_LABELS = "ABA|ID|IMEI|IP|IPv4|ITIN|MAC|NHS(?: number)?|QQ|SSN|TEL|VIN|HKID"
+_LETTERED = "IBAN|BIC|SWIFT|NINO|National Insurance|IPv6|MAC|VIN"
+
 # How each kind of encoded piece is written.
 _PIECES = {
+    "glued": rf"(?<![0-9A-Za-z])(?:(?:{_LABELS})(?=[0-9(+])"
+    rf"|(?:{_LETTERED})(?=[A-Z]{{2,8}} ?[0-9A-Z]{{2}}|[0-9A-F]{{1,4}}[:.-]))",
     "percent": r"(?:%[0-9A-Fa-f]{2})+",
     "entity": r"&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});",
-    "escape": r"\\(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[nrt]|[^\sA-Za-z0-9])",
+    "bytes": r"(?:\\x[0-9A-Fa-f]{2})+",
+    "escape": r"\\(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|[nrt]|[^\sA-Za-z0-9])",
     "soft": r"=\r?\n",
     "quoted": r"(?:=[0-9A-F]{2}(?:=\r?\n)?){3,}|=(?:2[0-9A-F]|3[A-F]|40|5F)(?![0-9])",
     "hex": r"(?<![0-9A-Za-z])(?:0[xX])?(?:[0-9A-Fa-f]{2}){6,}(?![0-9A-Za-z])",
-    "base64": r"(?<![0-9A-Za-z+/_-])(?![0-9+-]+(?![0-9A-Za-z/_]))[0-9A-Za-z+/_-]{10,}={0,2}(?![0-9A-Za-z+/_=-])",
+    "base64": r"(?:data:[a-z0-9/;=+.-]{0,60};base64,)?"
+    r"(?<![0-9A-Za-z+/_-])(?![0-9+-]+(?![0-9A-Za-z/_]))[0-9A-Za-z+/_-]{10,}={0,2}(?![0-9A-Za-z+/_=-])",
     "bracketed": rf"[ \t]?[\[({{<][ \t]?(?:{_MARKS})[ \t]?[\])}}>][ \t]?",
     "spelled": rf"(?<=[0-9])[ \t]?(?:{_BETWEEN_DIGITS})[ \t]?(?=[0-9])"
     r"|(?<=[0-9A-Za-z])[ \t](?:at)[ \t](?=[0-9A-Za-z-]{1,63}[ \t]dot[ \t][A-Za-z])"
@@ -59,14 +71,16 @@ _PIECES = {
 GATES = {
     "percent": r"%[0-9A-Fa-f]{2}",
     "entity": r"&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});",
-    "escape": r"\\[^\sA-Za-z0-9]|\\[uUxnrt]",
+    "bytes": r"\\x[0-9A-Fa-f]{2}",
+    "escape": r"\\[^\sA-Za-z0-9]|\\[uUnrt]",
     "soft": r"=\r?\n",
     "quoted": r"=[0-9A-F]{2}",
     "hex": r"[0-9A-Fa-f]{12}",
-    "base64": r"[0-9A-Za-z+/_-]{16}|[0-9A-Za-z+/_-]{10}=|" + _TWELVE,
+    "base64": r"[0-9A-Za-z+/_-]{16}|[0-9A-Za-z+/_-]{10}=|" + _TWELVE + rf"|(?-i:{_CAPITALS})",
     "bracketed": rf"[\[({{<][ \t]?(?:{_MARKS})[ \t]?[\])}}>]",
     "spelled": rf"[0-9][ \t]?(?:{_BETWEEN_DIGITS})[ \t]?[0-9]|[0-9A-Za-z][ \t]dot[ \t][A-Za-z0-9]",
     "plus": r"[0-9,]\+[0-9-]|%2C\+",
+    "glued": rf"(?:{_LABELS})[0-9(+]|(?:{_LETTERED})(?:[A-Z]{{2}}[0-9A-Z ]{{0,8}}[0-9]|[0-9A-F]{{1,4}}[:.-])",
 }
 
 
@@ -114,7 +128,7 @@ def _stepped(piece: str, at: int, marker: str) -> list[Unit] | None:
 
 def _escape(piece: str, at: int) -> list[Unit] | None:
     kind = piece[1]
-    if kind in "uUx":
+    if kind in "uU":
         code = int(piece[2:].strip("{}"), 16)
         if code > 0x10FFFF:
             return None
@@ -124,6 +138,14 @@ def _escape(piece: str, at: int) -> list[Unit] | None:
     return [(text, at, at + len(piece))]
 
 
+def _bytes(piece: str, at: int) -> list[Unit]:
+    """Runs of `\\x41`: UTF-8, else one character a byte."""
+    values = bytes(int(piece[index + 2 : index + 4], 16) for index in range(0, len(piece), 4))
+    units = [(at + index, at + index + 4) for index in range(0, len(piece), 4)]
+    whole = _characters(values, units)
+    return [(chr(value), *unit) for value, unit in zip(values, units, strict=True)] if whole is None else whole
+
+
 def _hex(piece: str, at: int) -> list[Unit] | None:
     skip = 2 if piece[:2] in ("0x", "0X") else 0
     data = bytes.fromhex(piece[skip:])
@@ -131,6 +153,10 @@ def _hex(piece: str, at: int) -> list[Unit] | None:
 
 
 def _base64(piece: str, at: int) -> list[Unit] | None:
+    if piece[:5].lower() == "data:":
+        skip = piece.rindex(",") + 1
+        inside = _base64(piece[skip:], at + skip)
+        return inside and [(inside[0][0], at, inside[0][2]), *inside[1:]]
     body = piece.rstrip("=").replace("-", "+").replace("_", "/")
     if len(body) % 4 == 1:
         return None
@@ -158,8 +184,12 @@ def _read(kind: str, piece: str, at: int) -> list[Unit] | None:
         case "entity":
             text = html.unescape(piece)
             return None if text == piece else [(character, at, end) for character in text]
+        case "bytes":
+            return _bytes(piece, at)
         case "escape":
             return _escape(piece, at)
+        case "glued":
+            return [*((c, at + i, at + i + 1) for i, c in enumerate(piece)), (" ", end - 1, end)]
         case "hex":
             return _hex(piece, at)
         case "base64":
@@ -188,10 +218,7 @@ def decode(view: View, kinds: frozenset[str]) -> View | None:
         units = _read(kind, found.group(), at)
         if units is None:
             continue
-        for index in range(done, at):
-            low, high = view.original(index, index + 1)
-            starts.append(low)
-            ends.append(high)
+        _copy(view, done, at, starts, ends)
         out.append(text[done:at])
         for character, begin, end in units:
             low, high = view.original(begin, end)
@@ -201,12 +228,19 @@ def decode(view: View, kinds: frozenset[str]) -> View | None:
         done = found.end()
     if not done:
         return None
-    for index in range(done, len(text)):
-        low, high = view.original(index, index + 1)
-        starts.append(low)
-        ends.append(high)
+    _copy(view, done, len(text), starts, ends)
     out.append(text[done:])
     return _composed("".join(out), starts, ends)
+
+
+def _copy(view: View, start: int, end: int, starts: list[int], ends: list[int]) -> None:
+    """Add the origins of the characters [start, end) of a view."""
+    if view.starts is None or view.ends is None:
+        starts.extend(range(start, end))
+        ends.extend(range(start + 1, end + 1))
+    else:
+        starts.extend(view.starts[start:end])
+        ends.extend(view.ends[start:end])
 
 
 def _composed(text: str, starts: list[int], ends: list[int]) -> View:

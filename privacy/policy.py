@@ -30,6 +30,7 @@ ACTIONS = ("replace", "mask", "hash", "surrogate", "drop", "keep")
 PRESETS = ("identifiers", "balanced", "strict", "gdpr", "pipl", "pci", "secrets")
 _SURROGATES = ("PERSON", "CREDIT_CARD")
 _LANGUAGES = ("en", "zh")
+_NAMED = ("PERSON", "LOCATION", "ORGANIZATION", "NRP")
 
 
 class PolicyError(CloisterError):
@@ -64,11 +65,14 @@ class Bounds:
         token: a segment never exceeds this, however long a run without a space is.
         reach: how far past the end of its segment a match, and what decides about it, may lie. A match still open
             there is masked to its end.
+        seconds: how long the search in one segment may take before it counts as failed; several hundred times of what
+            is usual.
     """
 
     segment: int = 256
     token: int = 4096
     reach: int = 96
+    seconds: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,7 @@ class Policy:
         deny: words that are always found, by entity.
         keys: by purpose, `hash` or `surrogate`.
         bounds: see `Bounds`.
+        tagger: folder of the tagging bundle that finds named entities, empty for the one that is installed.
         presidio: names of Presidio's predefined recognizers to compile into the scan.
         monitor: what a service that runs by this policy takes for an attack or drift.
         digest: SHA-256 of the canonical form, key references left out, in hexadecimal.
@@ -140,6 +145,7 @@ class Policy:
     keys: Mapping[str, KeyReference]
     bounds: Bounds
     presidio: tuple[str, ...]
+    tagger: str
     monitor: Thresholds
     digest: str
 
@@ -176,6 +182,11 @@ class Policy:
     def rule(self, entity: str, language: str) -> Rule:
         """What happens to `entity` in text of `language` (`en` or `zh`)."""
         return self.rules.get((entity, language), self.default)
+
+    @property
+    def names(self) -> bool:
+        """Whether it acts on something that only a tagger finds in every language: names, places, organizations."""
+        return any(self.touches(entity) for entity in (*_NAMED, *self.labels.values()))
 
     def touches(self, entity: str) -> bool:
         """Whether the policy does anything with an entity in any language."""
@@ -217,7 +228,7 @@ class _Reader:
         return value
 
     def policy(self) -> Policy:
-        top = ("name", "threshold", "placeholders", "on_failure", "default", "category", "entity", "labels", "allow", "deny", "keys", "stream", "presidio", "monitor")  # fmt: skip  # noqa: E501
+        top = ("name", "threshold", "placeholders", "on_failure", "default", "category", "entity", "labels", "allow", "deny", "keys", "stream", "presidio", "tagger", "monitor")  # fmt: skip  # noqa: E501
         self._known(self._document, top, "the policy")
         threshold = _share(self._document.get("threshold", 0.5), "threshold")
         default = Rule(self._choice("default", ACTIONS, "keep"), threshold)
@@ -248,6 +259,7 @@ class _Reader:
             keys=keys,
             bounds=self._bounds(),
             presidio=_strings(presidio.get("recognizers", []), "presidio.recognizers"),
+            tagger=self._tagger(),
             monitor=parse_thresholds(self._table("monitor"), _wrong),
             digest=hashlib.sha256(json.dumps(public, sort_keys=True, ensure_ascii=False).encode()).hexdigest(),
         )
@@ -273,6 +285,14 @@ class _Reader:
                 rules[entity, language] = _rule(own, base, entity, f"entity.{entity}")
         return rules
 
+    def _tagger(self) -> str:
+        table = self._table("tagger")
+        self._known(table, ("bundle",), "[tagger]")
+        bundle = table.get("bundle", "")
+        if not isinstance(bundle, str) or (table and not bundle):
+            raise _wrong("tagger.bundle is not a path", 'Write bundle = "PATH" of a tagging bundle.')
+        return bundle
+
     def _keys(self) -> dict[str, KeyReference]:
         keys: dict[str, KeyReference] = {}
         table = self._table("keys")
@@ -294,10 +314,15 @@ class _Reader:
     def _bounds(self) -> Bounds:
         table = self._table("stream")
         limits = {"segment": (32, 65536), "token": (256, 1 << 20), "reach": (96, 4096)}
-        self._known(table, tuple(limits), "[stream]")
+        self._known(table, (*limits, "seconds"), "[stream]")
+        seconds = table.get("seconds", 2.0)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0.01 <= seconds <= 600:
+            raise _wrong(f"stream.seconds = {seconds!r}", "Use a number from 0.01 to 600.")
         for name, value in table.items():
+            if name == "seconds":
+                continue
             low, high = limits[name]
-            if not isinstance(value, int) or not low <= value <= high:
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
                 raise _wrong(f"stream.{name} = {value!r}", f"Use a whole number from {low} to {high}.")
         return Bounds(**table)
 

@@ -65,8 +65,9 @@ def predefined(names: Sequence[str]) -> tuple[Recognizer, ...]:
 def compiled(recognizer: Any) -> tuple[Recognizer, ...]:
     """A Presidio `PatternRecognizer`, predefined or your own, as declarations for the scan.
 
-    Its patterns are confirmed as Presidio would (its flags, `validate_result`, `invalidate_result`), its context words
-    raise the score by Presidio's 0.35, to 0.4 at least. Lookaround in a pattern is ignored by the prefilter only.
+    Its patterns are confirmed as Presidio would (`validate_result`, `invalidate_result`; what validates scores 1), its
+    context words raise the score by Presidio's 0.35, to 0.4 at least. Lookaround in a pattern is ignored by the
+    prefilter only.
     """
     entity = recognizer.supported_entities[0]
     return tuple(
@@ -79,7 +80,7 @@ def compiled(recognizer: Any) -> tuple[Recognizer, ...]:
             after="",
             loose=True,
             score=pattern.score,
-            validate=partial(_valid, recognizer),
+            refine=partial(_confirmed, recognizer, pattern.score),
             validated="Presidio's own checks",
             context=tuple(word.lower() for word in recognizer.context or ()),
             context_score=max(0.4, min(1.0, pattern.score + 0.35)),
@@ -90,15 +91,31 @@ def compiled(recognizer: Any) -> tuple[Recognizer, ...]:
     )
 
 
+_WORD = "0-9A-Za-z_"
+_AROUND = regex.compile(r"\(\?<?!(?:\[(?:[^\]\\]|\\.)*\]|\\.|[^()\[\]\\])*\)")
+
+
 def _bounded(expression: str) -> str:
-    """Han characters are no letters of the word before a value: `\\b` becomes a boundary of Latin letters."""
-    edge = r"(?:(?<![0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<=[0-9A-Za-z_])(?![0-9A-Za-z_]))"
-    return str(regex.sub(r"(?<!\\)((?:\\\\)*)\\b(?![^\[]*\])", lambda match: match.group(1) + edge, expression))
+    """Han characters are no letters of the word beside a value: `\\b`, and `\\w` in what must not stand there, mean
+    Latin letters and digits.
+    """
+    edge = rf"(?:(?<![{_WORD}])(?=[{_WORD}])|(?<=[{_WORD}])(?![{_WORD}]))"
+    out = regex.sub(r"(?<!\\)((?:\\\\)*)\\b(?![^\[]*\])", lambda match: match.group(1) + edge, expression)
+
+    def around(match: Any) -> str:
+        inside = regex.sub(r"(\[[^\]]*?)\\w", rf"\g<1>{_WORD}", match.group())
+        return str(inside.replace(r"\w", f"[{_WORD}]"))
+
+    return str(_AROUND.sub(around, out))
 
 
-def _valid(recognizer: Any, value: str) -> bool:
-    """Presidio's two checks: `validate_result` may say no, `invalidate_result` may say yes."""
-    return recognizer.validate_result(value) is not False and recognizer.invalidate_result(value) is not True
+def _confirmed(recognizer: Any, score: float, text: str, start: int, end: int) -> tuple[int, int, float] | None:
+    """Presidio's two checks: `validate_result` may reject or make sure, `invalidate_result` may reject."""
+    value = text[start:end]
+    valid = recognizer.validate_result(value)
+    if valid is False or recognizer.invalidate_result(value) is True:
+        return None
+    return start, end, 1.0 if valid else score
 
 
 def entity_recognizer(redactor: Redactor | None = None, language: str = "en") -> Any:

@@ -6,23 +6,25 @@ import secrets
 import threading
 from collections import Counter
 from functools import lru_cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Final
 
-from .. import InvalidInput
+from .. import InvalidInput, MissingExtra
+from .detector import Detector, Tagger
 from .engines import default_engine, prepare
 from .policy import Policy
 from .recognizers import recognizers
 from .recognizers.model import Recognizer
 from .scan import RedactionError, Scanner
 from .spans import Span
-from .stream import Detector, RedactionStream, Tagger
+from .stream import RedactionStream
 from .vault import RestoreStream, Vault
 
 __all__ = ["DEFAULT_TAGGER", "Redaction", "Redactor"]
 
 _LANGUAGES = ("en", "zh", "auto")
+_GROUP = "cloister.taggers"
 
 
 class _Default:
@@ -122,12 +124,14 @@ class Redactor:
 
     Args:
         policy: a `Policy`, the name of a preset, or the path of a TOML file.
-        tagger: a named-entity model (see `Tagger`), None for patterns only. By default the one that is installed;
-            where none is
-            installed that means patterns only.
+        tagger: a named-entity model (see `Tagger`), None for patterns only. By default, where the policy asks for
+            names, the bundle it names, else the one that is installed; where none is, patterns only, and `notice`
+            says so.
 
     Raises:
         PolicyError: the policy is not valid or a key it names is not there.
+        MissingExtra: the policy asks for names and what the tagger needs is not installed.
+        BundleError, InvalidInput: the bundle that the policy names cannot be used.
     """
 
     def __init__(
@@ -140,14 +144,34 @@ class Redactor:
             scanner = _scanner(self.policy.presidio)
         known = _recognizers(self.policy.presidio)
         entities = frozenset(r.entity for r in known if self.policy.touches(r.entity))
-        self._detector = Detector(
-            self.policy, scanner, entities, _installed() if isinstance(tagger, _Default) else tagger
-        )
+        self._notice = ""
+        if isinstance(tagger, _Default):
+            tagger = self._default() if self.policy.names else None
+        self._detector = Detector(self.policy, scanner, entities, tagger)
         self._failures = 0
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Redactor(policy={self.policy.name!r})"
+
+    def _default(self) -> Tagger | None:
+        """The tagger that the policy names, else the one that is installed."""
+        if self.policy.tagger:
+            return _from_bundle(self.policy.tagger)
+        found = _installed()
+        if found is None:
+            self._notice = "no named-entity model is installed: names in English text stay"
+        return found
+
+    @property
+    def notice(self) -> str:
+        """What the policy asks for and nothing here finds, in words; empty when there is nothing to say."""
+        return self._notice
+
+    @property
+    def tags(self) -> bool:
+        """Whether a named-entity model takes part: every text then costs a run of it."""
+        return self._detector.tagger is not None
 
     @property
     def failures(self) -> int:
@@ -165,8 +189,10 @@ class Redactor:
         return self._detector.scanner.prefilter.name
 
     def quiet(self, text: str) -> bool:
-        """Whether the prefilter alone says that nothing is to be found in `text`: the fast way out for clean text."""
-        return self._detector.quiet(text)
+        """Whether nothing is to be found in `text`, as far as the prefilter can tell: the fast way out for clean text.
+        Never with a tagger, which has to see every text.
+        """
+        return not self.tags and self._detector.quiet(text)
 
     def _failed(self) -> None:
         with self._lock:
@@ -187,9 +213,12 @@ class Redactor:
         _checked(text, language)
         detector = self._detector
         # What the stream would find out segment by segment: there is nothing in it.
-        if detector.tagger is None and "<" not in text and detector.quiet(text):
-            return Redaction(text, (), None, text)
-        stream = self.stream(language)
+        known = 0
+        if detector.tagger is None and "<" not in text:
+            if detector.quiet(text):
+                return Redaction(text, (), None, text)
+            known = len(text)
+        stream = RedactionStream(detector, Vault(self.policy, self._keys), language, self._failed, known)
         redacted = stream.feed(text) + stream.close()
         return Redaction(redacted, stream.spans, stream.vault, text)
 
@@ -210,16 +239,37 @@ def _checked(text: object, language: str) -> None:
         raise InvalidInput(f"Unknown language {language!r}.", hint=f"Use one of {', '.join(_LANGUAGES)}.")
 
 
+def _from_bundle(path: str) -> Tagger:
+    """Tagger of the bundle that a policy names, by the entry point `bundle`."""
+    for point in entry_points(group=_GROUP, name="bundle"):
+        return _made(point, path)
+    raise RedactionError(
+        "The policy names a tagging bundle, and nothing here can load one.",
+        hint="Install Cloister as a package (pip install), or use patterns only (tagger=None).",
+    )
+
+
 @lru_cache(maxsize=1)
 def _installed() -> Tagger | None:
     """The default tagger, made once; None where no package provides one."""
-    for point in entry_points(group="cloister.taggers"):
-        try:
-            tagger: Tagger = point.load()()
-        except ImportError as error:
-            raise RedactionError(
-                f"The tagger {point.name!r} cannot be imported.",
-                hint="Install what it needs, or use patterns only (tagger=None).",
-            ) from error
-        return tagger
+    for point in entry_points(group=_GROUP):
+        if point.name != "bundle":
+            return _made(point)
     return None
+
+
+def _made(point: EntryPoint, *arguments: str) -> Tagger:
+    """A tagger, or an error that says what it lacks: names are never dropped from the search in silence."""
+    try:
+        tagger: Tagger = point.load()(*arguments)
+    except MissingExtra as error:
+        raise MissingExtra(
+            f"The policy asks for names, and the tagger {point.name!r} cannot run: {error.message}",
+            hint=f"{error.hint} Or use patterns only (tagger=None, --no-tagger).",
+        ) from error
+    except ImportError as error:
+        raise MissingExtra(
+            f"The policy asks for names, and the tagger {point.name!r} cannot be imported.",
+            hint="Run pip install 'cloister[cpu]', or use patterns only (tagger=None, --no-tagger).",
+        ) from error
+    return tagger

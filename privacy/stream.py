@@ -10,18 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import regex
 
-from .policy import Policy, Rule
+from .detector import Detector, TaggedSpan
+from .policy import Rule
 from .recognizers.model import REACH
-from .scan import Candidate, RedactionError, Scanner
+from .scan import Candidate, RedactionError
 from .spans import Span, resolve
-from .text import folded
 from .vault import LITERAL, RestoreStream, Vault
 
-__all__ = ["Detector", "RedactionStream", "TaggedSpan", "Tagger"]
+__all__ = ["RedactionStream"]
 
 _STOP = re.compile(r"\n|[.!?](?=\s)|[。！？；](?!\s)|[。！？；](?=\s)")
 _GAP = re.compile(r"[\s\u3000-\u303F\u4E00-\u9FFF\uFF00-\uFF0F\uFF1A-\uFF20]")
@@ -33,102 +33,6 @@ _REGION = 16384
 FAILED = "REDACTION_FAILED"
 
 
-class TaggedSpan(Protocol):
-    """A labelled range of code points [start, end) with a score from 0 to 1."""
-
-    @property
-    def start(self) -> int:
-        """First code point."""
-        ...
-
-    @property
-    def end(self) -> int:
-        """One past the last code point."""
-        ...
-
-    @property
-    def label(self) -> str:
-        """Label as the model names it."""
-        ...
-
-    @property
-    def score(self) -> float:
-        """Confidence from 0 to 1."""
-        ...
-
-
-class Tagger(Protocol):
-    """A named-entity model: texts in, labelled spans out, one list for each text, offsets in code points of it."""
-
-    def __call__(self, texts: list[str], /) -> Sequence[Sequence[TaggedSpan]]:
-        """Spans of every text, in the order of the texts."""
-        ...
-
-
-class Detector:
-    """What is looked for, and with what; shared by the streams of one redactor, safe for threads."""
-
-    def __init__(self, policy: Policy, scanner: Scanner, entities: frozenset[str], tagger: Tagger | None) -> None:
-        self.policy = policy
-        self.scanner = scanner
-        self.entities = entities
-        self.tagger = tagger
-        self.denied = _denied(policy)
-        self._least = min([policy.default.threshold, *(rule.threshold for rule in policy.rules.values())])
-        self._allowed = [regex.compile(pattern) for pattern in policy.allow_patterns]
-
-    def quiet(self, text: str) -> bool:
-        """Whether nothing can be found in `text` or any part of it, without a tagger."""
-        return self.scanner.quiet(text) and (self.denied is None or self.denied.search(folded(text)) is None)
-
-    def tag(self, texts: list[str]) -> Sequence[Sequence[TaggedSpan]]:
-        """The tagger's spans; failures of the tagger close."""
-        if self.tagger is None or not texts:
-            return [[] for _ in texts]
-        try:
-            tagged = self.tagger(texts)
-        except Exception as error:  # noqa: BLE001 - whatever a plugged-in model raises, no text may pass
-            raise RedactionError(
-                f"The tagger failed with {type(error).__name__}.",
-                hint="Check the tagger, or use patterns only (tagger=None).",
-            ) from None
-        if len(tagged) != len(texts):
-            raise RedactionError("The tagger answered for another number of texts.", hint="Check the tagger.")
-        return tagged
-
-    def candidates(self, window: str, owned: tuple[int, int], language: str) -> list[Candidate]:
-        """Pattern and deny-list candidates of a window, allow list and thresholds not yet applied."""
-        found = self.scanner.find(window, owned, self.entities, language, self._least)
-        if self.denied is not None:
-            for match in self.denied.finditer(window):
-                entity = self._deny_entity(match)
-                found.append(Candidate(match.start(), match.end(), entity, 1.0, "deny"))
-        return found
-
-    def _deny_entity(self, match: Any) -> str:
-        return next(entity for index, entity in enumerate(self.policy.deny) if match.group(f"d{index}") is not None)
-
-    def counts(self, candidate: Candidate, value: str, language: str) -> bool:
-        """Whether the policy acts on a candidate."""
-        rule = self.policy.rule(candidate.entity, language)
-        if rule.action == "keep" or candidate.score < rule.threshold:
-            return False
-        plain = folded(value)
-        if plain.casefold() in self.policy.allow:
-            return False
-        return not any(pattern.fullmatch(plain) for pattern in self._allowed)
-
-
-def _denied(policy: Policy) -> Any:
-    if not policy.deny:
-        return None
-    parts = []
-    for index, words in enumerate(policy.deny.values()):
-        alternatives = "|".join(regex.escape(word) for word in sorted(words, key=len, reverse=True))
-        parts.append(f"(?P<d{index}>{alternatives})")
-    return regex.compile("|".join(parts), regex.IGNORECASE)
-
-
 class RedactionStream:
     """Feed chunks, get safe text out.
 
@@ -136,9 +40,13 @@ class RedactionStream:
         detector: what is looked for.
         vault: where originals go.
         language: `en`, `zh`, or `auto` to decide by segment.
+        failed: called when a recognizer or the tagger fails.
+        known: so many first characters are known to hold something, so nothing needs to be asked about them.
     """
 
-    def __init__(self, detector: Detector, vault: Vault, language: str, failed: Callable[[], None]) -> None:
+    def __init__(
+        self, detector: Detector, vault: Vault, language: str, failed: Callable[[], None], known: int = 0
+    ) -> None:
         self._detector = detector
         self._policy = detector.policy
         self._bounds = detector.policy.bounds
@@ -149,9 +57,11 @@ class RedactionStream:
         self._offset = 0  # of the first retained character
         self._at = 0  # where the next segment begins, absolute like all that follows
         self._consumed = 0
-        self._regions: tuple[int, int, bool] = (0, 0, False)
+        # Of a short text it is known that something is in it.
+        self._regions: tuple[int, int, bool] = (0, known if known <= _REGION else 0, False)
         self._open: tuple[Any, str, str] | None = None  # tail expression, placeholder (may be empty), value so far
         self._spans: list[Span] = []
+        self._blind = False  # whether the segment before could not be searched
         self._closed = False
 
     def __repr__(self) -> str:
@@ -264,21 +174,20 @@ class RedactionStream:
         try:
             if tagged is None:
                 raise RedactionError("The tagger failed.", hint="Check the tagger.")
-            found = (
-                []
-                if quiet
-                else self._detector.candidates(
-                    window, (begin - low, end - low), "any" if self._language == "auto" else self._language
-                )
-            )
+            asked = "any" if self._language == "auto" else self._language
+            # After a segment in which nothing could be found, what begins in it and reaches into this one still counts.
+            owned = (0 if self._blind else begin - low, end - low)
+            found = [] if quiet else self._detector.candidates(window, owned, asked)
+            found = [c for c in found if self._detector.counts(c, window[c.start : c.end], language)]
+            self._blind = False
         except RedactionError:
             if tagged is not None:
                 self._failed()
             if self._policy.on_failure == "refuse":
                 raise
+            self._blind = True
             self._spans.append(Span(begin, end, FAILED, 1.0, f"<{FAILED}>"))
             return f"<{FAILED}>"
-        found = [c for c in found if self._detector.counts(c, window[c.start : c.end], language)]
         found += self._from_tagger(tagged, start - low, text, language)
         found += self._literals(window)
         chosen = resolve(found, window)

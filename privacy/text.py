@@ -13,6 +13,7 @@ All offsets are Unicode code points.
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -126,6 +127,10 @@ class View:
         if self.starts is None or self.ends is None:
             return start, end
         return int(self.starts[start]), int(self.ends[end - 1])
+
+    def index(self, offset: int) -> int:
+        """First character of `text` that stands for the original code point `offset` or a later one."""
+        return offset if self.ends is None else bisect_right(self.ends, offset)
 
     def __repr__(self) -> str:
         return f"View({len(self.text)} characters)"

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,9 @@ SEAL = "seal.json"
 
 _MANIFEST_LIMIT = 16 << 20
 
+Keep = Callable[[Manifest], Collection[str]]
+"""From a manifest to the names of the files that are to be held in memory."""
+
 
 @dataclass(frozen=True, repr=False)
 class Bundle:
@@ -30,6 +33,7 @@ class Bundle:
         digest: SHA-256 of the manifest's bytes, hexadecimal; since the manifest lists the SHA-256 of every file, it
             identifies the whole bundle.
         files: contents by name, exactly the bytes that were verified.
+        listed_bytes: bytes of all files but the manifest.
         raw: the manifest's bytes, as they were verified.
         sealed: whether it came out of a sealed bundle.
     """
@@ -38,12 +42,13 @@ class Bundle:
     digest: str
     files: Mapping[str, bytes]
     raw: bytes
+    listed_bytes: int
     sealed: bool = False
 
     @property
     def size(self) -> int:
         """Bytes of all files, manifest included."""
-        return sum(map(len, self.files.values())) + len(self.raw)
+        return self.listed_bytes + len(self.raw)
 
     @property
     def contents(self) -> dict[str, bytes]:
@@ -66,7 +71,11 @@ def file_entry(name: str, data: bytes) -> File:
 
 
 def read(
-    folder: str | os.PathLike[str], *, expected_digest: str | None = None, unseal: "Unseal | None" = None
+    folder: str | os.PathLike[str],
+    *,
+    expected_digest: str | None = None,
+    unseal: "Unseal | None" = None,
+    keep: Keep | None = None,
 ) -> Bundle:
     """Read a bundle; every byte is verified before anything is parsed.
 
@@ -75,6 +84,7 @@ def read(
         expected_digest: SHA-256 of the manifest that the bundle must have.
         unseal: keys for a sealed bundle. With them a bundle that is not sealed is refused: whoever can replace the
             folder could otherwise put one of their own there.
+        keep: names the files whose contents are wanted; the others are verified all the same, and not held in memory.
 
     Raises:
         BundleError: damaged, incomplete, with unlisted files, of an unknown format, or not the expected bundle.
@@ -106,13 +116,13 @@ def read(
             )
         with ExitStack() as stack:
             if unseal is None:
-                return _read(stack.enter_context(Folder(root)), expected_digest, sealed=False)
+                return _read(stack.enter_context(Folder(root)), expected_digest, keep, sealed=False)
             from ..privacy.seal import open_sealed
 
-            return _read(stack.enter_context(open_sealed(root, unseal, "bundle")), expected_digest, sealed=True)
+            return _read(stack.enter_context(open_sealed(root, unseal, "bundle")), expected_digest, keep, sealed=True)
 
 
-def _read(source: _Source, expected_digest: str | None, *, sealed: bool) -> Bundle:
+def _read(source: _Source, expected_digest: str | None, keep: Keep | None, *, sealed: bool) -> Bundle:
     data = _regular(source, MANIFEST, _MANIFEST_LIMIT)
     digest = hashlib.sha256(data).hexdigest()
     if expected_digest is not None and digest != expected_digest.lower():
@@ -131,7 +141,16 @@ def _read(source: _Source, expected_digest: str | None, *, sealed: bool) -> Bund
             hint="keep nothing else in a bundle's folder; copy the whole folder, or export the model again",
             code="bundle_files_mismatch",
         )
-    return Bundle(manifest, digest, {f.name: _verified(source, f) for f in manifest.files}, data, sealed)
+    kept = listed if keep is None else set(keep(manifest))
+    total = sum(f.bytes for f in manifest.files)
+    return Bundle(manifest, digest, dict(_contents(source, manifest, kept)), data, total, sealed)
+
+
+def _contents(source: _Source, manifest: Manifest, kept: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    for entry in manifest.files:
+        data = _verified(source, entry)
+        if entry.name in kept:
+            yield entry.name, data
 
 
 def _verified(source: _Source, entry: File) -> bytes:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .linear import LinearHead
 from .manifest import Pooling
 from .packing import Tokens, groups, pack, pad
 from .session import Session
@@ -24,6 +25,7 @@ class Encoder:
         pooling: how a text's rows become its vector, None where they stay.
         first_position: position id of a text's first token.
         padding_id: token id of cells past a text's end.
+        head: what reads the pooled vector, None where it is the result.
         mask_id: id of the tokens that the graph answers for, None where it answers for all.
     """
 
@@ -36,6 +38,7 @@ class Encoder:
         pooling: Pooling | None,
         first_position: int,
         padding_id: int,
+        head: LinearHead | None = None,
         mask_id: int | None = None,
     ) -> None:
         self.session = session
@@ -44,6 +47,8 @@ class Encoder:
         self._pooling = pooling
         self._first_position = first_position
         self._padding_id = padding_id
+        self._offsets = "token_offset" in session.inputs
+        self._head = head
         self._mask_id = mask_id
 
     def groups(self, tokens: Sequence[Tokens]) -> Iterator[NDArray[np.intp]]:
@@ -57,14 +62,14 @@ class Encoder:
     def arrays(self, members: Sequence[Tokens]) -> dict[str, NDArray[np.integer]]:
         """What the graph reads for one group."""
         if self._packed:
-            return pack(members, self._first_position, self._mask_id)
+            return pack(members, self._first_position, self._mask_id, offsets=self._offsets)
         return pad(members, self._padding_id, self._mask_id)
 
     def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
         """Raw outputs for each text, in order.
 
         Shape: per text `[D]`; with `per_token` and no pooling `[n, D]`, n its tokens; with a mask token `[m, D]`, m its
-        mask tokens.
+        mask tokens; with a head what it gives.
         """
         results: list[Floats] = [np.empty(0, np.float32)] * len(tokens)
         for group in self.groups(tokens):
@@ -81,7 +86,8 @@ class Encoder:
                 parts = list(output)
             for index, part, member in zip(group.tolist(), parts, members, strict=True):
                 rows = part[: len(member)] if self._per_token else part
-                results[index] = rows if self._pooling is None else pooled(rows, self._pooling)
+                result = rows if self._pooling is None else pooled(rows, self._pooling)
+                results[index] = result if self._head is None else self._head(result)
         return results
 
 

@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,12 +15,14 @@ from ..privacy.monitoring import reference as monitoring
 from .bundle import Bundle, read
 from .encoder import Encoder
 from .golden import Check, replay
+from .linear import LinearHead
 from .manifest import Manifest, Variant, is_per_token
 from .online import LazyOnline, Pending
 from .packing import Tokens
-from .processor import available_threads, features
+from .processor import available_threads
 from .results import Prediction
-from .session import Diagnostics, Session, available_providers
+from .selection import Selection, select, this_machine
+from .session import CpuNodes, Diagnostics, Node, Session
 from .tasks import TOP_K, Prepared, Wanted, labelled, prepare
 from .tokens import TextTokenizer, validated
 
@@ -35,41 +38,62 @@ class Options:
 
     Attributes:
         provider: `cpu`, `cuda`, or `auto` (the first that is available and for which the bundle has a variant).
-        variant: name of a variant; None takes the first that suits the provider.
+        variant: name of a variant; None takes the first that suits provider and processor.
         threads: threads for one run; None takes what affinity and container quota allow.
+        cpu_nodes: whether single operators may run on the processor under another provider: `refuse` or `warn`.
         diagnostics: files that onnxruntime writes about its work; refused for sealed bundles.
     """
 
     provider: str = "auto"
     variant: str | None = None
     threads: int | None = None
+    cpu_nodes: CpuNodes = "refuse"
     diagnostics: Diagnostics | None = None
 
 
 class Engine:
-    """A loaded bundle. Safe to call from several threads; made by `load`."""
+    """A loaded bundle. Safe to call from several threads; made by `load`.
 
-    def __init__(
-        self, bundle: Bundle, variant: Variant, provider: str, threads: int, diagnostics: Diagnostics | None = None
-    ) -> None:
+    Attributes:
+        variant: what of the bundle runs.
+        provider: what it runs on.
+        selection: one sentence that says why this variant.
+        nodes: every operator of the graph as onnxruntime runs it, with its provider.
+    """
+
+    def __init__(self, bundle: Bundle, chosen: Selection, options: Options) -> None:
         manifest = bundle.manifest
+        variant = chosen.variant
         self.manifest: Manifest = manifest
         self.digest: str = bundle.digest
         self.variant: Variant = variant
-        self.provider: str = provider
-        self.threads: int = threads
+        self.provider: str = chosen.provider
+        self.selection: str = chosen.reason
+        self.threads: int = options.threads or available_threads()
         named = manifest.reference
         self.reference = None if named is None else monitoring.decode(bundle.files[named])
         self.tokenizer = TextTokenizer(bundle.files[manifest.tokenizer.file], manifest.tokenizer)
-        weights = {variant.weights: bundle.files[variant.weights]}
         session = Session(
-            bundle.files[variant.graph], weights, provider=provider, threads=threads, diagnostics=diagnostics
+            bundle.files[variant.graph],
+            {name: bundle.files[name] for name in variant.external},
+            provider=chosen.provider,
+            threads=self.threads,
+            exact_sums=chosen.exact_sums,
+            cpu_nodes=options.cpu_nodes,
+            diagnostics=options.diagnostics,
         )
+        self.nodes: tuple[Node, ...] = session.nodes
         width = session.width()
-        if manifest.labels and width is not None and width != len(manifest.labels):
+        if manifest.head is None and manifest.labels and width is not None and width != len(manifest.labels):
             raise BundleError(
                 f"the manifest names {len(manifest.labels)} labels, the graph has {width} outputs",
                 hint="export the model again",
+                code="labels_mismatch",
+            )
+        if manifest.head is not None and width is not None and width != manifest.head.inputs:
+            raise BundleError(
+                f"the head reads {manifest.head.inputs} values, the graph gives {width}",
+                hint="make the bundle again",
                 code="labels_mismatch",
             )
         self.encoder = Encoder(
@@ -79,6 +103,7 @@ class Engine:
             pooling=manifest.pooling,
             first_position=manifest.tokenizer.first_position,
             padding_id=manifest.tokenizer.padding_id,
+            head=_head(bundle),
             mask_id=manifest.tokenizer.mask_id,
         )
         self._online = LazyOnline()
@@ -98,8 +123,8 @@ class Engine:
 
     @property
     def width(self) -> int | None:
-        """Size of the graph's output per row: labels or dimensions; None where the graph leaves it open."""
-        return self.encoder.session.width()
+        """Size of a result's row: labels or dimensions; None where the graph leaves it open."""
+        return len(self.labels) if self.manifest.head is not None else self.encoder.session.width()
 
     def predict(
         self,
@@ -187,12 +212,13 @@ class Engine:
         return prepare(self.manifest, self.tokenizer, texts, wanted)
 
     def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
-        """Raw outputs of the graph for each text, in order: what golden data and benchmarks compare.
+        """Raw outputs for each text, in order: what golden data and benchmarks compare.
 
-        Embeddings are pooled and not yet normalized.
+        Embeddings are pooled and not yet normalized. Under a head with an out-of-scope score the largest cosine with a
+        class follows the logits.
 
-        Shape: per text `[dimensions]` or `[labels]`; for tagging `[n, labels]`, for question answering `[n, 2]`, for
-        fill-mask `[masks, vocabulary]`.
+        Shape: per text `[dimensions]`, `[labels]` or `[labels + 1]`; for tagging `[n, labels]`, for question answering
+        `[n, 2]`, for fill-mask `[masks, vocabulary]`.
         """
         return self.encoder.forward(tokens)
 
@@ -215,7 +241,8 @@ def load(
         path: the bundle's folder, or a sealed bundle's.
         options: provider, variant and threads.
         expected_digest: SHA-256 of the manifest that the bundle must have (`cloister inspect` shows it).
-        check: also replay the golden inputs on this machine.
+        check: also replay the golden inputs on this machine, and where they do not hold take a float variant when the
+            bundle has one. A variant that was made without its provider at hand is always checked.
         unseal: keys for a sealed bundle, which is opened in memory; with them no other bundle is loaded.
 
     Raises:
@@ -224,67 +251,94 @@ def load(
         Unsupported: a sealed bundle with options that would write parts of it to a disk.
         MissingExtra: onnxruntime is not installed.
         ProviderError: no variant for the provider, or the provider is not available.
-        DriftError: `check` is on and the golden outputs do not hold here.
+        DriftError: the golden outputs were checked, do not hold here, and no float variant holds either.
     """
-    chosen = options or Options()
-    bundle = _read(path, chosen, expected_digest, unseal)
-    engine = _engine(bundle, chosen)
-    if check:
-        _replay(bundle, engine).require()
-    return engine
+    return _load(path, options or Options(), expected_digest, unseal, check=check)[0]
 
 
 def check_golden(
     path: str | os.PathLike[str], options: Options, unseal: "Unseal | None" = None
 ) -> tuple[Check, Engine]:
-    """Load a bundle and replay its golden inputs, for the figures; raises as `load` does, but not for drift."""
-    bundle = _read(path, options, None, unseal)
-    engine = _engine(bundle, options)
-    return _replay(bundle, engine), engine
+    """Load a bundle as `load` with `check` does, for the figures; raises as `load` does, but not for drift."""
+    engine, check = _load(path, options, None, unseal, check=True, refuse=False)
+    if check is None:
+        raise ValueError("a checked load without a check")
+    return check, engine
 
 
-def _read(
-    path: str | os.PathLike[str], options: Options, expected_digest: str | None, unseal: "Unseal | None"
-) -> Bundle:
+def _head(bundle: Bundle) -> LinearHead | None:
+    manifest = bundle.manifest
+    if manifest.head is None:
+        return None
+    data = bundle.files[manifest.head.file]
+    return LinearHead.decode(data, len(manifest.labels), manifest.head, normalized=manifest.normalized)
+
+
+def _load(
+    path: str | os.PathLike[str],
+    options: Options,
+    expected_digest: str | None,
+    unseal: "Unseal | None",
+    *,
+    check: bool,
+    refuse: bool = True,
+) -> tuple[Engine, Check | None]:
+    """The first variant that starts and, where that is asked for, holds; after one that does not hold only floats."""
+    if options.threads is not None and options.threads < 1:
+        raise InvalidInput("threads must be at least 1", hint="leave it out to take what this process may use")
     if unseal is not None and options.diagnostics is not None and options.diagnostics.writes:
         raise Unsupported(
             "profiles and optimized models of a sealed bundle would be written to a disk in the clear",
             hint="leave them out, or measure with the bundle before it is sealed",
             code="seal_would_leak",
         )
-    return read(path, expected_digest=expected_digest, unseal=unseal)
+    found: list[Selection] = []
+
+    def files_of_first(manifest: Manifest) -> set[str]:
+        found.extend(select(manifest.encoder.variants, options.provider, options.variant, this_machine()))
+        return _needed(manifest, found[0].variant)
+
+    bundle = read(path, expected_digest=expected_digest, unseal=unseal, keep=files_of_first)
+    failed: tuple[Engine, Check] | None = None
+    notes: list[str] = []
+    for chosen in found:
+        if failed is not None and chosen.variant.precision not in _FLOAT:
+            continue
+        if chosen is not found[0]:
+            keep = partial(_needed, variant=chosen.variant)
+            bundle = read(path, expected_digest=bundle.digest, unseal=unseal, keep=keep)
+        try:
+            engine = Engine(bundle, chosen, options)
+        except ProviderError as error:
+            if options.provider != "auto" or chosen.provider == found[-1].provider:
+                raise
+            notes.append(f"{chosen.provider} is passed over: {error.message}")
+            continue
+        # What was made without the provider at hand has never run there: it answers nothing before it was checked.
+        result = _replay(bundle, engine) if check or chosen.variant.measured_on != "provider" else None
+        engine.selection = "; ".join([*notes, engine.selection])
+        if result is None or result.holds:
+            return engine, result
+        failed = failed or (engine, result)
+        notes.append(
+            f"{chosen.variant.name} does not hold on this machine: golden outputs differ by "
+            f"{result.largest_difference:.3g}, tolerated are {result.tolerance:.3g}"
+        )
+    if failed is None:
+        raise ProviderError("no variant of the bundle starts on this machine", hint="see `cloister inspect`")
+    if refuse:
+        failed[1].require()
+    return failed
 
 
-def _engine(bundle: Bundle, options: Options) -> Engine:
-    if options.threads is not None and options.threads < 1:
-        raise InvalidInput("threads must be at least 1", hint="leave it out to take what this process may use")
-    variant, provider = _select(bundle.manifest.encoder.variants, options)
-    return Engine(bundle, variant, provider, options.threads or available_threads(), options.diagnostics)
+_FLOAT = ("fp32", "fp16")
+
+
+def _needed(manifest: Manifest, variant: Variant) -> set[str]:
+    optional = {manifest.reference, None if manifest.head is None else manifest.head.file}
+    needed = {manifest.tokenizer.file, manifest.golden, variant.graph, *variant.external}
+    return needed | {name for name in optional if name is not None}
 
 
 def _replay(bundle: Bundle, engine: Engine) -> Check:
     return replay(bundle, engine.variant, lambda texts: engine.forward(engine.tokenize(texts, truncate=True)))
-
-
-def _select(variants: Sequence[Variant], options: Options) -> tuple[Variant, str]:
-    wanted = [v for v in variants if options.variant in (None, v.name)]
-    if not wanted:
-        names = ", ".join(v.name for v in variants)
-        raise ProviderError("the bundle has no variant of that name", hint=f"it has: {names}")
-    present = features()
-    wanted = [v for v in wanted if present.issuperset(v.cpu_features)]
-    if not wanted:
-        raise ProviderError(
-            "this processor lacks features that the bundle's variants need",
-            hint="export the model with --precision fp32",
-        )
-    providers = ["cuda", "cpu"] if options.provider == "auto" else [options.provider]
-    usable = [p for p in providers if options.provider != "auto" or p in available_providers()]
-    for provider in usable:
-        for variant in wanted:
-            if provider in variant.providers:
-                return variant, provider
-    made_for = sorted({p for v in wanted for p in v.providers})
-    raise ProviderError(
-        f"the bundle has no variant for {options.provider}", hint=f"it was made for: {', '.join(made_for)}"
-    )

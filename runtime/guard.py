@@ -53,10 +53,14 @@ class Guard(Protocol):
     Attributes:
         name: of its policy; shown at the start.
         digest: of its policy; goes into audit records.
+        slow: whether a text costs a model's run, so that it does not belong on the event loop.
+        notice: what the policy asks for and nothing here finds; empty when there is nothing to say.
     """
 
     name: str
     digest: str
+    slow: bool
+    notice: str
 
     def admit(self, text: str, language: str = "auto") -> Guarded:
         """One text. Raises a `CloisterError` where it cannot be sure: then nothing goes on."""
@@ -78,6 +82,8 @@ class OpenGuard:
 
     name = "off"
     digest = ""
+    slow = False
+    notice = ""
 
     def admit(self, text: str, language: str = "auto") -> Guarded:
         """The text itself."""
@@ -94,6 +100,8 @@ class PolicyGuard:
     def __init__(self, redactor: Redactor) -> None:
         self.name = redactor.policy.name
         self.digest = redactor.policy.digest
+        self.slow = redactor.tags
+        self.notice = redactor.notice
         self.monitor = redactor.policy.monitor
         self._redactor = redactor
 

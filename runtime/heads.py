@@ -51,6 +51,7 @@ def classification(
     thresholds: Sequence[float] | None = None,
     *,
     truncated: bool,
+    out_of_scope: float | None = None,
 ) -> Classification:
     """A text's class. `thresholds`, one for each label, are the least probabilities of a multi-label model's labels.
 
@@ -68,7 +69,7 @@ def classification(
         least = [_MULTI_LABEL_THRESHOLD] * len(labels) if thresholds is None else thresholds
         chosen = tuple(label for label, s, t in zip(labels, scores, least, strict=True) if s >= t)
     by_label = dict(zip(labels, map(float, scores), strict=True))
-    return Classification(labels[best], float(scores[best]), by_label, labels=chosen, truncated=truncated)
+    return Classification(labels[best], float(scores[best]), by_label, chosen, out_of_scope, truncated)
 
 
 def zero_shot(
@@ -134,7 +135,7 @@ def tagging(text: str, windows: Sequence[Window], logits: Sequence[Floats], labe
     scheme = _has_scheme(labels)
     entities: list[Entity] = []
     current: _Open | None = None
-    for word in _words(text, offsets, words):
+    for word in words_of(text, offsets, words):
         best = int(scores[word[0]].argmax())
         prefix, kind = _split(labels[best], scheme)
         start, end = int(offsets[word[0], 0]), int(offsets[word[-1], 1])
@@ -186,7 +187,7 @@ def _has_scheme(labels: Sequence[str]) -> bool:
     return all(x == "O" or (len(x) > 2 and x[1] in "-_" and x[0] in "BIESLU") for x in labels)
 
 
-def _words(text: str, offsets: NDArray[np.int64], words: NDArray[np.int64]) -> list[list[int]]:
+def words_of(text: str, offsets: NDArray[np.int64], words: NDArray[np.int64]) -> list[list[int]]:
     """Tokens grouped into words; a word takes the label of its first token, as taggers are trained.
 
     Pre-tokenizers of models without spaces between words (sentencepiece on Chinese) call a whole sentence a word, so a

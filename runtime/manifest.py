@@ -21,6 +21,7 @@ Task = Literal[
     "text-ranking",
 ]
 Problem = Literal["single_label", "multi_label", "regression"]
+Precision = Literal["int8", "int4", "fp16", "fp32"]
 Pooling = Literal["mean", "cls", "max", "last"]
 Activation = Literal["none", "sigmoid"]
 Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -96,6 +97,36 @@ class Parity(_Strict, frozen=True):
     mean_probability_shift: float | None = None
 
 
+class Accuracy(_Strict, frozen=True):
+    """A variant against the source model on labelled data of the user, as measured by the export.
+
+    Attributes:
+        metric: name of the metric; scores are between 0 and 1 (a rank correlation: -1 and 1), more is better.
+        examples: how many examples were measured.
+        source, score: the source model's and the variant's.
+        drop: `source - score`.
+        drop_interval: 95% interval of the drop, by paired bootstrap over the examples.
+        flips: share of examples whose answer differs from the source model's; None where answers are not labels.
+        flips_interval: 95% interval of the flips.
+        max_drop, max_flips: the budget that was kept, None where none was set.
+        float_layers: linear layers left in float to keep the budget.
+        resolved: whether the data could show a loss as small as the budget.
+    """
+
+    metric: str
+    examples: Positive
+    source: float
+    score: float
+    drop: float
+    drop_interval: tuple[float, float]
+    flips: float | None
+    flips_interval: tuple[float, float] | None
+    max_drop: float | None
+    max_flips: float | None
+    float_layers: list[str]
+    resolved: bool
+
+
 class Variant(_Strict, frozen=True):
     """One graph of a component.
 
@@ -103,14 +134,20 @@ class Variant(_Strict, frozen=True):
         path: `packed` (no padding, fused attention) or `padded`.
         path_reason: why this path, one sentence.
         graph, weights: file names; weights are ONNX external data, read from memory.
+        shared: further external data files, whose tensors other variants have too.
         providers: execution providers the variant was made for.
         cpu_features: processor features without which it must not run, in Linux's names.
+        saturation_safe: whether no pair of integer products can exceed 16 bits, so that processors without VNNI
+            compute the same sums; None where nothing is said (bundles made before the field).
         quantized_nodes, float_nodes: linear layers in integers, and linear layers inside the stack left in float.
         tolerance: largest absolute difference of a golden output on another machine.
+        measured_on: where parity and golden outputs were computed: on the provider itself, or on its CPU twin, the
+            same rounded weights under operators that the processor has.
+        accuracy: figures on the user's labelled data, None where none was given.
     """
 
     name: str
-    precision: Literal["int8", "fp32"]
+    precision: Precision
     path: Literal["packed", "padded"]
     path_reason: str
     graph: str
@@ -121,6 +158,15 @@ class Variant(_Strict, frozen=True):
     float_nodes: Count
     parity: Parity
     tolerance: Annotated[float, msgspec.Meta(gt=0)]
+    shared: list[str] = []
+    saturation_safe: bool | None = None
+    measured_on: Literal["provider", "cpu twin"] = "provider"
+    accuracy: Accuracy | None = None
+
+    @property
+    def external(self) -> list[str]:
+        """Names of all files with the variant's tensors."""
+        return [self.weights, *self.shared]
 
 
 class Component(_Strict, frozen=True):
@@ -128,6 +174,42 @@ class Component(_Strict, frozen=True):
 
     kind: str
     variants: Annotated[list[Variant], msgspec.Meta(min_length=1)]
+
+
+class OutOfScope(_Strict, frozen=True):
+    """How a head's output becomes an out-of-scope score, from held-out examples. FORMAT.md has the formula.
+
+    Attributes:
+        energy: spread of the logits' log-sum-exp.
+        cosine: spread of the cosine with the nearest class.
+        threshold: familiarity that one in twenty held-out examples stays below; its score is 0.5.
+        spread: familiarity that takes the score from 0.5 to 0.27.
+    """
+
+    energy: Annotated[float, msgspec.Meta(gt=0)]
+    cosine: Annotated[float, msgspec.Meta(gt=0)]
+    threshold: float
+    spread: Annotated[float, msgspec.Meta(gt=0)]
+
+
+class Head(_Strict, frozen=True):
+    """A linear head in float over the pooled vector.
+
+    Attributes:
+        file: name of the file with its weights.
+        inputs: dimensions of the vector.
+        examples: examples it was fitted on, none of which is kept; None where it came with the source model.
+        regularization: inverse strength, as scikit-learn's C; None where nothing was fitted.
+        accuracy: share of right labels (multi-label: micro F1) in cross-validation; None where there was none.
+        out_of_scope: None where the bundle gives no such score.
+    """
+
+    file: str
+    inputs: Positive
+    examples: Count | None = None
+    regularization: float | None = None
+    accuracy: float | None = None
+    out_of_scope: OutOfScope | None = None
 
 
 class Source(_Strict, frozen=True):
@@ -145,6 +227,7 @@ class Manifest(_Strict, frozen=True):
     """Everything about a bundle that is not a weight. See FORMAT.md.
 
     Attributes:
+        reports: files for the reader, which no answer depends on: tables and charts of measured accuracy.
         thresholds: for multi-label models the least probability of each label, in the order of the labels; None is 0.5.
         activation: what a score of pairs goes through.
         zero_shot: for zero-shot classification, None otherwise.
@@ -161,6 +244,8 @@ class Manifest(_Strict, frozen=True):
     golden: str
     source: Source
     files: Annotated[list[File], msgspec.Meta(min_length=1)]
+    reports: list[str] = []
+    head: Head | None = None
     thresholds: list[Probability] | None = None
     activation: Activation = "none"
     zero_shot: ZeroShot | None = None
@@ -220,7 +305,9 @@ def _validate(manifest: Manifest) -> None:
             raise _contradiction("a file name in the manifest is not a plain name")
     if len({n.lower() for n in names}) != len(names):
         raise _contradiction("a file name occurs twice in the manifest")
-    used = {manifest.tokenizer.file, manifest.golden, *(v.graph for v in variants), *(v.weights for v in variants)}
+    used = {manifest.tokenizer.file, manifest.golden, *(v.graph for v in variants)}
+    used |= {name for v in variants for name in v.external} | set(manifest.reports)
+    used |= {manifest.head.file} if manifest.head else set()
     if manifest.reference is not None:
         used.add(manifest.reference)
     if used != set(names):
@@ -244,8 +331,12 @@ def _validate_task(manifest: Manifest) -> None:
         raise _contradiction("the task and the labels do not fit together")
     if (task in _WITH_PROBLEM) != (manifest.problem is not None):
         raise _contradiction("the task and the kind of problem do not fit together")
+    if manifest.head is not None and manifest.task != "text-classification":
+        raise _contradiction("the task and the head do not fit together")
+    if manifest.head is not None and manifest.head.out_of_scope is not None and manifest.problem != "single_label":
+        raise _contradiction("the kind of problem and the out-of-scope score do not fit together")
     pools = manifest.pooling is not None
-    if task != "sentence-similarity" and pools != (task == "feature-extraction"):
+    if task != "sentence-similarity" and pools != (task == "feature-extraction" or manifest.head is not None):
         raise _contradiction("the task and the pooling do not fit together")
     if (task == "fill-mask") != (manifest.tokenizer.mask_id is not None):
         raise _contradiction("the task and the mask token do not fit together")

@@ -54,13 +54,16 @@ def groups(
         start = stop
 
 
-def pack(texts: Sequence[Tokens], first_position: int, mask_id: int | None = None) -> dict[str, NDArray[np.integer]]:
+def pack(
+    texts: Sequence[Tokens], first_position: int, mask_id: int | None = None, *, offsets: bool = False
+) -> dict[str, NDArray[np.integer]]:
     """The arrays a packed graph reads; FORMAT.md defines them.
 
     Args:
         texts: at least one text, each with at least one token.
         first_position: position id of a text's first token.
         mask_id: id of the tokens whose rows the graph answers for, None where it answers for all.
+        offsets: add what attention on packs reads (CUDA): `token_offset` and `cumulative_sequence_length`.
     """
     lengths = np.fromiter((len(t) for t in texts), np.int64, len(texts))
     total = int(lengths.sum())
@@ -76,6 +79,10 @@ def pack(texts: Sequence[Tokens], first_position: int, mask_id: int | None = Non
         "pack": np.flatnonzero(real),
         "lengths": lengths.astype(np.int32),
     }
+    if offsets:
+        cells = np.concatenate([arrays["pack"], np.flatnonzero(~real)])  # the texts' cells first, then the padding's
+        arrays["token_offset"] = cells.reshape(real.shape).astype(np.int32)
+        arrays["cumulative_sequence_length"] = np.concatenate([starts, [total]]).astype(np.int32)
     types = [t.types for t in texts if t.types is not None]
     if types:
         arrays["token_type_ids"] = np.concatenate(types)

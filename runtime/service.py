@@ -170,7 +170,7 @@ class Service:
                 for item in inputs
             ]
 
-        guarded = await asyncio.to_thread(admit) if large else admit()
+        guarded = await asyncio.to_thread(admit) if large or self.guard.slow else admit()
         trail.entities.update(_counts(guarded))
         return guarded
 

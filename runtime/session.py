@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .. import BundleError, CloisterError, MissingExtra, ProviderError, Unsupported
 
 Arrays = Mapping[str, NDArray[np.generic]]
+CpuNodes = Literal["refuse", "warn"]
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -74,6 +75,15 @@ def available_providers() -> list[str]:
 
 
 @dataclass(frozen=True)
+class Node:
+    """One operator of a loaded graph, after onnxruntime's own optimizations, and the provider that runs it."""
+
+    name: str
+    op_type: str
+    provider: str
+
+
+@dataclass(frozen=True)
 class Diagnostics:
     """Files that onnxruntime writes on request. They hold parts of the model.
 
@@ -99,11 +109,13 @@ class Session:
         weights: external data files by name, as the graph refers to them; nothing is read from disk.
         provider: `cpu` or `cuda`.
         threads: threads for one run.
+        exact_sums: have signed 8-bit weights widened on processors whose 8-bit products saturate: slower, and right.
+        cpu_nodes: whether single operators may run on the processor when the provider is another: `refuse` or `warn`.
         diagnostics: what is written beside; nothing unless asked for.
 
     Raises:
         BundleError: onnxruntime does not accept the graph.
-        ProviderError: the provider is not available.
+        ProviderError: the provider is not available, or does not run every operator and `cpu_nodes` refuses.
         Unsupported: the environment lets models set options.
     """
 
@@ -114,6 +126,8 @@ class Session:
         *,
         provider: str,
         threads: int,
+        exact_sums: bool = False,
+        cpu_nodes: CpuNodes = "refuse",
         diagnostics: Diagnostics | None = None,
     ) -> None:
         runtime = onnxruntime()
@@ -132,6 +146,9 @@ class Session:
         options.log_severity_level = 3
         # Spinning threads answer a lone request a little sooner, and take the processor from everything beside them.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        if exact_sums:
+            options.add_session_config_entry("session.x64quantprecision", "1")
         if diagnostics is not None and diagnostics.profile is not None:
             options.enable_profiling = True
             options.profile_file_prefix = diagnostics.profile
@@ -150,14 +167,22 @@ class Session:
                 enable_fallback=0,  # it prints names of the graph on standard output
             )
         except Exception as error:
+            if provider != "cpu":
+                raise ProviderError(
+                    f"{provider} did not start on this machine, or does not run this graph",
+                    hint="check driver, CUDA and cuDNN for this onnxruntime, or use --provider cpu",
+                ) from error
             raise BundleError(
                 "onnxruntime does not accept the bundle's graph",
                 hint="the bundle may need a newer onnxruntime: pip install --upgrade onnxruntime",
                 code="graph_rejected",
             ) from error
+        self.provider = provider
         self.widths = {value.name: value.shape[-1] if value.shape else None for value in self._session.get_outputs()}
         self.inputs = frozenset(value.name for value in self._session.get_inputs())
         self.outputs = tuple(value.name for value in self._session.get_outputs())
+        self.nodes = _nodes(self._session)
+        check_assignment(provider, self._session.get_providers(), self.nodes, cpu_nodes)
 
     def width(self) -> int | None:
         """Size of the first output's last axis, None where the graph leaves it open."""
@@ -167,5 +192,51 @@ class Session:
     def run(self, arrays: Arrays, outputs: Sequence[str] | None = None) -> list[NDArray[Any]]:
         """Outputs of the graph, all of them in their order unless named. Arrays the graph does not read are dropped."""
         feeds = {name: array for name, array in arrays.items() if name in self.inputs}
+        if self.provider != "cpu":
+            return self._run_bound(feeds, self.outputs if outputs is None else outputs, self.provider)
         results: list[NDArray[Any]] = self._session.run(outputs, feeds)
         return results
+
+    def _run_bound(self, feeds: Arrays, outputs: Sequence[str], device: str) -> list[NDArray[Any]]:
+        """One run with inputs and outputs bound to the device: one copy there before it, one copy back after it."""
+        value = onnxruntime().OrtValue
+        binding = self._session.io_binding()
+        for name, array in feeds.items():
+            binding.bind_ortvalue_input(name, value.ortvalue_from_numpy(np.ascontiguousarray(array), device, 0))
+        for name in outputs:
+            binding.bind_output(name, device, 0)
+        binding.synchronize_inputs()
+        self._session.run_with_iobinding(binding)
+        binding.synchronize_outputs()
+        results: list[NDArray[Any]] = binding.copy_outputs_to_cpu()
+        return results
+
+
+def _nodes(session: Any) -> tuple[Node, ...]:
+    names = {theirs: ours for ours, theirs in _PROVIDERS.items()}
+    return tuple(
+        Node(node.name, node.op_type, names.get(part.ep_name, part.ep_name))
+        for part in session.get_provider_graph_assignment_info()
+        for node in part.get_nodes()
+    )
+
+
+def check_assignment(provider: str, registered: Sequence[str], nodes: Sequence[Node], cpu_nodes: CpuNodes) -> None:
+    """Whether a session runs where it was asked to: onnxruntime falls back to the processor without a word.
+
+    Raises:
+        ProviderError: the provider did not start, or operators run elsewhere and `cpu_nodes` refuses.
+    """
+    if _PROVIDERS[provider] not in registered:
+        raise ProviderError(
+            f"{provider} did not start on this machine",
+            hint="check driver, CUDA and cuDNN for this onnxruntime, or use --provider cpu",
+        )
+    elsewhere = [node for node in nodes if node.provider != provider]
+    if not elsewhere:
+        return
+    kinds = ", ".join(sorted({node.op_type for node in elsewhere}))
+    what = f"{len(elsewhere)} of {len(nodes)} operators do not run on {provider}: {kinds}"
+    if cpu_nodes == "refuse":
+        raise ProviderError(what, hint="use --provider cpu, or allow it with Options(cpu_nodes='warn')")
+    warnings.warn(what, RuntimeWarning, stacklevel=4)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .. import InvalidInput
 from . import heads
+from .linear import out_of_scope
 from .manifest import Manifest
 from .packing import Tokens
 from .results import Filling, Prediction
@@ -120,11 +121,20 @@ def prepare(manifest: Manifest, tokenizer: TextTokenizer, texts: Sequence[object
 def _classify(manifest: Manifest, tokenizer: TextTokenizer, inputs: list[Input], truncate: bool) -> Prepared:
     tokens, cut = tokenizer.encode(inputs, truncate=truncate)
     problem = manifest.problem or "single_label"
+    count = len(manifest.labels)
+    scope = manifest.head.out_of_scope if manifest.head else None
 
     def finish(outputs: Sequence[Floats]) -> list[Prediction]:
         return [
-            heads.classification(logits, manifest.labels, problem, manifest.thresholds, truncated=t)
-            for logits, t in zip(outputs, cut, strict=True)
+            heads.classification(
+                output[:count],
+                manifest.labels,
+                problem,
+                manifest.thresholds,
+                truncated=t,
+                out_of_scope=None if scope is None else out_of_scope(output, scope),
+            )
+            for output, t in zip(outputs, cut, strict=True)
         ]
 
     return Prepared(tokens, finish)

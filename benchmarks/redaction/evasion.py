@@ -9,6 +9,7 @@ import argparse
 import random
 import sys
 from collections import Counter
+from collections.abc import Callable
 
 from peers import presidio
 from transforms import TRANSFORMS, two_layers
@@ -32,6 +33,7 @@ SHARED = frozenset(
         "URL",
     }
 )
+Finder = Callable[[str, str, int, int, str], bool]
 _EVERYTHING = 'name = "everything"\ndefault = "replace"'
 
 
@@ -41,45 +43,74 @@ def found(redactor: Redactor, entity: str, text: str, start: int, end: int, lang
     return any(span.entity == entity and span.start < end and start < span.end for span in spans)
 
 
-def main() -> None:
-    """Print recall by transform and by value."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=12, help="values of each kind")
-    parser.add_argument("--presidio", action="store_true", help="Presidio's patterns instead, on the entities it has")
-    parser.add_argument("--verbose", action="store_true", help="print what is missed")
-    options = parser.parse_args()
-    redactor = Redactor(Policy.parse(_EVERYTHING), tagger=None)
-    tried: Counter[str] = Counter()
-    hit: Counter[str] = Counter()
-    layers: Counter[tuple[str, bool]] = Counter()
+Tally = Counter[tuple[str, bool]]
+
+
+def measure(count: int, find: Finder, only: frozenset[str] | None = None, verbose: bool = False) -> tuple[Tally, Tally]:
+    """How often `find` says yes: by layer, and by transform and value.
+
+    Args:
+        count: values of each kind.
+        find: entity, text, start, end and language of a value; whether it is found.
+        only: entities to try; all of them when None.
+        verbose: print what is missed.
+    """
+    layers: Tally = Counter()
+    groups: Tally = Counter()
     r = random.Random(7)
-    analyze = presidio() if options.presidio else None
-    for index, (entity, name, value, english, chinese) in enumerate(values(options.count)):
-        if analyze is not None and entity not in SHARED:
+    for index, (entity, name, value, english, chinese) in enumerate(values(count)):
+        if only is not None and entity not in only:
             continue
         forms = {"plain": value} | {key: make(value) for key, make in TRANSFORMS(entity, name).items()}
         double, names = two_layers(r, value)
         forms[f"two layers: {names}"] = double
         for key, written in forms.items():
             language, text, start = carrier(index, english, chinese, written)
-            end = start + len(written)
-            if analyze is None:
-                good = found(redactor, entity, text, start, end, language)
-            else:
-                good = any(f.entity_type == entity and f.start < end and start < f.end for f in analyze(text))
+            good = find(entity, text, start, start + len(written), language)
             layer = "two layers" if key.startswith("two") else "plain" if key == "plain" else "one layer"
             layers[layer, good] += 1
-            for group in (f"transform {key}", f"value {name} ({layer})"):
-                tried[group] += 1
-                hit[group] += good
-            if options.verbose and not good:
+            groups[f"transform {key}", good] += 1
+            groups[f"value {name} ({layer})", good] += 1
+            if verbose and not good:
                 sys.stdout.write(f"missed {entity} {name} {key}: {text!r}\n")
+    return layers, groups
+
+
+def share(tally: Tally, key: str) -> float:
+    """The share of yes."""
+    return tally[key, True] / max(1, tally[key, True] + tally[key, False])
+
+
+def cloister() -> Finder:
+    """Everything that Cloister knows, patterns only."""
+    redactor = Redactor(Policy.parse(_EVERYTHING), tagger=None)
+    return lambda entity, text, start, end, language: found(redactor, entity, text, start, end, language)
+
+
+def beside() -> Finder:
+    """Presidio's patterns, whatever the score."""
+    analyze = presidio()
+    return lambda entity, text, start, end, _: any(
+        f.entity_type == entity and f.start < end and start < f.end for f in analyze(text)
+    )
+
+
+def main() -> None:
+    """Print recall by layer, and by transform and value where something is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=12, help="values of each kind")
+    parser.add_argument("--presidio", action="store_true", help="Presidio's patterns instead, on the entities it has")
+    parser.add_argument("--verbose", action="store_true", help="print what is missed")
+    options = parser.parse_args()
+    find, only = (beside(), SHARED) if options.presidio else (cloister(), None)
+    layers, groups = measure(options.count, find, only, options.verbose)
     for layer in ("plain", "one layer", "two layers"):
-        yes, no = layers[layer, True], layers[layer, False]
-        sys.stdout.write(f"| {layer} | {yes + no} | {yes / (yes + no):.4f} |\n")
-    for group in sorted(tried, key=lambda g: hit[g] / tried[g]):
-        if hit[group] < tried[group]:
-            sys.stdout.write(f"  {group}: {hit[group]}/{tried[group]}\n")
+        total = layers[layer, True] + layers[layer, False]
+        sys.stdout.write(f"| {layer} | {total} | {share(layers, layer):.4f} |\n")
+    for group in sorted({key for key, _ in groups}, key=lambda g: share(groups, g)):
+        if groups[group, False]:
+            yes = groups[group, True]
+            sys.stdout.write(f"  {group}: {yes}/{yes + groups[group, False]}\n")
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def main() -> None:
     def cloister(language: str) -> Callable[[str], Found]:
         return lambda text: [(s.start, s.end, s.entity) for s in redactor.redact(text, language).spans]
 
-    english = list(_english(options.data))
+    english = list(english_sentences(options.data))
     _report("English sentences", cloister("en"), english, ENGLISH)
     if options.presidio:
         analyze = presidio()
@@ -66,7 +66,7 @@ def main() -> None:
     _secrets(options.data, Redactor("secrets", tagger=None))
 
 
-def _english(data: Path) -> Iterable[tuple[str, Found]]:
+def english_sentences(data: Path) -> Iterable[tuple[str, Found]]:
     for line in (data / "pii_presidio_research" / "split_shared.jsonl").read_text("utf-8").splitlines():
         record = json.loads(line)
         text = record["full_text"]
@@ -86,8 +86,11 @@ def _chinese(data: Path) -> Iterable[tuple[str, Found]]:
             yield record["text"], [(e["start"], e["end"], e["type"]) for e in record["entities"]]
 
 
-def _report(title: str, find: Callable[[str], Found], texts: list[tuple[str, Found]], names: dict[str, str]) -> None:
-    """Recall and precision by overlap."""
+Row = tuple[str, int, float, float | None]
+
+
+def rows(find: Callable[[str], Found], texts: list[tuple[str, Found]], names: dict[str, str]) -> list[Row]:
+    """Gold entity, number of values, recall and precision, by overlap."""
     hit: Counter[str] = Counter()
     total: Counter[str] = Counter()
     right: Counter[str] = Counter()
@@ -104,11 +107,22 @@ def _report(title: str, find: Callable[[str], Found], texts: list[tuple[str, Fou
             if entity in wanted:
                 given[entity] += 1
                 right[entity] += any(g.split(" ")[0] == wanted[entity] and s < end and start < t for s, t, g in gold)
+    return [
+        (
+            entity,
+            total[entity],
+            hit[entity] / total[entity],
+            right[name] / given[name] if given[name := names[entity.split(" ")[0]]] else None,
+        )
+        for entity in sorted(total)
+    ]
+
+
+def _report(title: str, find: Callable[[str], Found], texts: list[tuple[str, Found]], names: dict[str, str]) -> None:
     sys.stdout.write(f"\n| {title} | values | recall | precision |\n|---|---|---|---|\n")
-    for entity in sorted(total):
-        name = names[entity.split(" ")[0]]
-        precision = f"{right[name] / given[name]:.4f}" if given[name] else "-"
-        sys.stdout.write(f"| {entity} | {total[entity]} | {hit[entity] / total[entity]:.4f} | {precision} |\n")
+    for entity, count, recall, precision in rows(find, texts, names):
+        shown = "-" if precision is None else f"{precision:.4f}"
+        sys.stdout.write(f"| {entity} | {count} | {recall:.4f} | {shown} |\n")
 
 
 def _secrets(data: Path, redactor: Redactor) -> None:

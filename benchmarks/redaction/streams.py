@@ -12,12 +12,15 @@ import sys
 import time
 from pathlib import Path
 
-from cloister.privacy import Redactor
+from values import carrier, values
+
+from cloister.privacy import Policy, Redactor
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with the data sets of the project's README")
+    parser.add_argument("--values", type=int, default=5, help="values of each kind that are cut at every place")
     parser.add_argument("--cuttings", type=int, default=10_000, help="random cuttings that must give the same output")
     options = parser.parse_args()
     redactor = Redactor(tagger=None)
@@ -38,11 +41,22 @@ def main() -> None:
     held.sort()
     bounds = redactor.policy.bounds
     median, high = delays[len(delays) // 2], delays[len(delays) * 99 // 100]
-    median, high = delays[len(delays) // 2], delays[len(delays) * 99 // 100]
     sys.stdout.write(f"| added per chunk of 8 characters, median / p99 | {median * 1e3:.3f} / {high * 1e3:.2f} ms |\n")
     sys.stdout.write(f"| bounds of the policy: segment, reach | {bounds.segment}, {bounds.reach} |\n")
+    beyond = max(0, held[-1] - bounds.segment - bounds.reach)
+    sys.stdout.write(f"| characters held back beyond these bounds, most | {beyond} |\n")
     figures = f"{held[len(held) // 2]} / {held[len(held) * 99 // 100]} / {held[-1]}"
     sys.stdout.write(f"| characters since the last output, median / p99 / most | {figures} |\n")
+    everything = Redactor(Policy.parse('name = "everything"\ndefault = "replace"'), tagger=None)
+    different = tried = 0
+    for index, (_, _, value, english, chinese) in enumerate(values(options.values)):
+        language, text, _ = carrier(index, english, chinese, value)
+        expected = everything.redact(text, language).text
+        for cut in range(len(text) + 1):
+            pieces = everything.stream(language)
+            tried += 1
+            different += pieces.feed(text[:cut]) + pieces.feed(text[cut:]) + pieces.close() != expected
+    sys.stdout.write(f"| every cut of {options.values} values of each kind, other output | {different} of {tried} |\n")
     r = random.Random(2)
     different = 0
     for _ in range(options.cuttings):

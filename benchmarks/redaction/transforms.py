@@ -110,7 +110,7 @@ def TRANSFORMS(entity: str, name: str) -> dict[str, Transform]:  # noqa: N802 - 
         out |= MAIL
     if entity in ANY_CASE:
         out |= CASES
-    if entity in {"SECRET", "CRYPTO", "URL"}:
+    if entity in {"SECRET", "CRYPTO", "URL", "PASSWORD", "PRIVATE_KEY", "CN_WECHAT_ID"}:
         # Case and look-alike letters are part of these; a changed one is another value.
         out.pop("homoglyphs", None)
     return out

@@ -219,6 +219,44 @@ def url(r: random.Random) -> str:
     return f"https://{_u(r, 8, string.ascii_lowercase)}.example.org/u/{_n(r, 5)}"
 
 
+def bic(r: random.Random) -> str:
+    return f"{_u(r, 4)}{r.choice(['DE', 'FR', 'GB', 'CN', 'US'])}{_u(r, 2, 'ABCFHKM23')}{r.choice(['', 'XXX'])}"
+
+
+def bank_us(r: random.Random) -> str:
+    return _n(r, r.randint(10, 12))
+
+
+def permit(r: random.Random) -> str:
+    return r.choice("HM") + _n(r, 10)
+
+
+def wechat(r: random.Random) -> str:
+    return f"{_u(r, 6, string.ascii_lowercase)}_{_n(r, 4)}"
+
+
+def qq(r: random.Random) -> str:
+    return r.choice("123456789") + _n(r, r.randint(7, 9))
+
+
+def military(r: random.Random) -> str:
+    return f"{r.choice('军兵士')}字第{_n(r, 8)}号"
+
+
+def social(r: random.Random) -> str:
+    return r.choice("ABCDE") + _n(r, 8)
+
+
+def password(r: random.Random) -> str:
+    return (
+        f"{_u(r, 4, string.ascii_letters)}{r.choice('!#.')}{_u(r, 6, string.ascii_letters + string.digits)}{_n(r, 2)}"
+    )
+
+
+def private_key(r: random.Random) -> str:
+    return f"-----BEGIN PRIVATE KEY-----{_u(r, 64, string.ascii_letters + string.digits)}-----END PRIVATE KEY-----"
+
+
 #: Entity, maker, words that stand before the value in English and in Chinese.
 GENERATORS: tuple[tuple[str, str, Maker, str, str], ...] = (
     ("CREDIT_CARD", "card", card, "card", "银行卡"),
@@ -249,6 +287,16 @@ GENERATORS: tuple[tuple[str, str, Maker, str, str], ...] = (
     ("SECRET", "secret", secret, "token", "令牌"),
     ("DATE_OF_BIRTH", "dob", dob, "date of birth", "出生日期"),
     ("URL", "url", url, "see", "见"),
+    ("US_PASSPORT", "us_passport", us_passport, "passport number", ""),
+    ("US_BANK_NUMBER", "bank_us", bank_us, "account number", "银行账号"),
+    ("SWIFT_BIC", "bic", bic, "SWIFT code", "SWIFT 代码"),
+    ("CN_TRAVEL_PERMIT", "permit", permit, "travel permit", "回乡证"),
+    ("CN_WECHAT_ID", "wechat", wechat, "WeChat", "微信号"),
+    ("CN_QQ", "qq", qq, "QQ", "QQ"),
+    ("CN_MILITARY_ID", "military", military, "military ID", "军官证"),
+    ("CN_SOCIAL_SECURITY", "social", social, "", "社保卡号"),
+    ("PASSWORD", "password", password, "password", "密码"),
+    ("PRIVATE_KEY", "private_key", private_key, "key", "私钥"),
 )  # fmt: skip
 
 CARRIERS = (
@@ -262,6 +310,8 @@ CARRIERS = (
 def carrier(index: int, english: str, chinese: str, value: str) -> tuple[str, str, int]:
     """Language, text and offset of the value in it."""
     language, form = CARRIERS[index % len(CARRIERS)]
+    if not (english if language == "en" else chinese):
+        language, form = CARRIERS[(index + 2) % len(CARRIERS)]
     word = english if language == "en" else chinese
     before, after = form.replace("{word}", word).split("{value}")
     return language, before + value + after, len(before)

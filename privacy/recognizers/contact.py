@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import validate as check
-from .model import NUMBER, NUMBER_END, SEP, Recognizer
+from .model import LABEL_NEAR, NUMBER, NUMBER_END, SEP, Recognizer
 
 __all__ = ["RECOGNIZERS"]
 
@@ -81,8 +81,9 @@ RECOGNIZERS = (
         entity="PHONE_NUMBER",
         name="phone_international",
         category="contact",
+        digits=7,
         before=r"(?<![0-9A-Za-z+])",
-        pattern=rf"(?:\+|00[ \t]?)[1-9](?:[ \t]{{0,2}}[-./_()]{{0,3}}[ \t]{{0,2}}(?:\r?\n)?{_D}){{6,14}}{_EXT}",
+        pattern=rf"(?:\+|00[ \t]?)[1-9](?:[ \t]{{0,2}}(?:[-./_()]{{1,3}}[ \t]{{0,2}})?(?:\r?\n)?{_D}){{6,14}}{_EXT}",
         gates=(r"(?:\+|00[ \t]?)[1-9](?:[ \t]{0,2}[-./_()]{0,3}[ \t]{0,2}(?:\r?\n)?[0-9]){6}",),
         after=r"(?![0-9A-Za-z])",
         validate=check.international_phone,
@@ -99,6 +100,7 @@ RECOGNIZERS = (
         entity="PHONE_NUMBER",
         name="phone_north_america",
         category="contact",
+        digits=10,
         before=NUMBER,
         pattern=rf"(?:1[-. ])?(?:\([2-9]{_D}{{2}}\)[ \t]?|[2-9]{_D}{{2}}(?P<s>[ \t]?[-./_][ \t]?|[ \t]|\r?\n))[2-9]{_D}{{2}}(?:(?P=s)|[ \t]?[-.][ \t]?){_D}{{4}}{_EXT}",
         gates=(r"[0-9]\)?(?:[ \t]?[-./_][ \t]?|[ \t]|\r?\n)?[0-9]{3}(?:[ \t]?[-./_][ \t]?|[ \t]|\r?\n)[0-9]{4}",),
@@ -117,8 +119,9 @@ RECOGNIZERS = (
         entity="PHONE_NUMBER",
         name="phone_beside_word",
         category="contact",
+        digits=6,
         before=r"(?<![0-9A-Za-z+])(?<![0-9][.\-])(?<![#$€£¥])",
-        pattern=rf"\(?{_D}(?:[ \t]{{0,2}}[-./_()]{{0,2}}[ \t]{{0,2}}{_D}){{5,14}}{_EXT}",
+        pattern=rf"\(?{_D}(?:[ \t]{{0,2}}(?:[-./_()]{{1,2}}[ \t]{{0,2}})?{_D}){{5,14}}{_EXT}",
         gates=(r"[0-9](?:[ \t]{0,2}[-./_()]{0,2}[ \t]{0,2}[0-9]){5}",),
         after=r"(?![0-9A-Za-z])(?![.\-][0-9])(?!%)",
         validate=check.phone_form,
@@ -135,6 +138,7 @@ RECOGNIZERS = (
         entity="PHONE_NUMBER",
         name="phone_wrapped",
         category="contact",
+        digits=10,
         before=NUMBER,
         pattern=r"[2-9](?:[-. ]?[0-9]){1,8}\r?\n[0-9](?:[-. ]?[0-9]){1,8}",
         gates=(r"[0-9]\r?\n[0-9]",),
@@ -152,6 +156,7 @@ RECOGNIZERS = (
         entity="PHONE_NUMBER",
         name="phone_regional",
         category="contact",
+        digits=9,
         before=NUMBER,
         pattern=r"\(?0[1-9][0-9]{0,3}\)?[ \t-][0-9]{2,4}(?:[ \t-][0-9]{2,4}){1,3}",
         gates=(r"0[1-9][0-9]{0,3}\)?[ \t-][0-9]{2,4}[ \t-]",),
@@ -169,6 +174,7 @@ RECOGNIZERS = (
         entity="PHONE_NUMBER",
         name="phone_cn_mobile",
         category="contact",
+        digits=11,
         before=r"(?<![0-9A-Za-z])(?<![0-9][.\-])(?<![#$€£¥])",
         pattern=rf"(?:(?:\+|00)?86{SEP})?1[3-9](?:{SEP}{_D}){{9}}",
         gates=(rf"1{SEP}[3-9](?:{SEP}{_D}){{9}}",),
@@ -186,6 +192,7 @@ RECOGNIZERS = (
         entity="PHONE_NUMBER",
         name="phone_cn_mobile_spaced",
         category="contact",
+        digits=11,
         before=r"(?<![0-9A-Za-z])(?<![0-9][.\-])",
         pattern=r"1(?P<s>[ \t]{1,2}|[-./_])[3-9](?:(?P=s)[0-9]){9}",
         gates=(r"1(?:[ \t]{1,2}|[-./_])[3-9](?:(?:[ \t]{1,2}|[-./_])[0-9]){9}",),
@@ -202,6 +209,7 @@ RECOGNIZERS = (
         entity="PHONE_NUMBER",
         name="phone_cn_landline",
         category="contact",
+        digits=9,
         before=NUMBER,
         pattern=rf"(?:\(0(?:10|2[0-9]|[3-9][0-9]{{2}})\)|0(?:10|2[0-9]|[3-9][0-9]{{2}}))[ \t]?[-./_ ]?[ \t]?(?:\r?\n)?[2-8][0-9]{{2,3}}{SEP}[0-9]{{4}}(?:[-转 ]{{1,2}}[0-9]{{1,4}})?",
         gates=(rf"0[1-9][0-9]{{1,2}}\)?[ \t]?[-./_ ]?[ \t]?(?:\r?\n)?[2-8][0-9]{{2,3}}{SEP}[0-9]{{4}}",),
@@ -220,7 +228,9 @@ RECOGNIZERS = (
         name="wechat",
         category="contact",
         before="",
-        pattern=r"(?:微信(?:号码|号|[ \t]?id)?|加[vV]|[vV]信|威信|薇信|wechat(?:[ \t]id)?|weixin|wxid)[ \t]{0,2}(?:是|为|[::=])?[ \t]{0,2}(?:is[ \t])?(?P<v>[A-Za-z][0-9A-Za-z_-]{5,19})",
+        pattern=r"(?:微信(?:号码|号|[ \t]?id)?|加[vV]|[vV]信|威信|薇信|wechat(?:[ \t]id)?|weixin|wxid)"
+        rf"{LABEL_NEAR}"
+        r"(?P<v>[A-Za-z][0-9A-Za-z_-]{5,19})",
         gates=(r"(?:微信|加v|v信|威信|薇信|wechat|weixin|wxid)",),
         after=r"(?![0-9A-Za-z_-])",
         validate=lambda value: any(c.isdigit() or c in "_-" for c in value),
@@ -234,7 +244,9 @@ RECOGNIZERS = (
         name="qq",
         category="contact",
         before=r"(?<![A-Za-z])",
-        pattern=r"(?:qq|扣扣|企鹅)(?:群|号码|号)?[ \t]{0,2}(?:是|为|[:=]|number)?[ \t]{0,2}(?:is[ \t])?(?P<v>[1-9][0-9]{4,10})",
+        pattern=r"(?:qq|扣扣|企鹅)(?:群|号码|号)?"
+        rf"{LABEL_NEAR}"
+        r"(?P<v>[1-9][0-9]{4,10})",
         gates=(r"(?:qq|扣扣|企鹅)",),
         after=NUMBER_END,
         score=0.75,

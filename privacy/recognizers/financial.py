@@ -12,7 +12,7 @@ _CARD_WORDS = (
     "card", "cards", "credit card", "debit", "visa", "mastercard", "amex", "maestro", "discover", "diners", "jcb", "unionpay", "cc", "pan", "expires", "expiry", "cvv", "payment method",
     "卡", "卡号", "银行卡", "信用卡", "借记卡", "储蓄卡", "持卡人", "转账", "汇款", "打钱", "还款", "收款", "账户", "账号", "户名", "开户", "刷卡",
 )  # fmt: skip
-_S = r"(?:[ \t]{1,3}|[ \t]?[-./_+][ \t]?|[ \t]?-?\r?\n[ \t]?)"
+_S = r"(?:[ \t]{1,3}|[ \t]?[-./_][ \t]?|[ \t]?-?\r?\n[ \t]?)"
 _ANY = r"[0-9](?:[ \t]{0,2}[-./_+]?[ \t]{0,2}(?:\r?\n)?[ \t]?[0-9]){11}"
 _EDGE = r"(?<![0-9A-Za-z])(?<![0-9][.\-])"
 _EDGE_END = r"(?![0-9])(?![.\-][0-9])"
@@ -22,6 +22,7 @@ RECOGNIZERS = (
         entity="CREDIT_CARD",
         name="card",
         category="financial",
+        digits=12,
         before=_EDGE,
         pattern=r"[0-9]{12,19}",
         after=_EDGE_END,
@@ -39,6 +40,7 @@ RECOGNIZERS = (
         entity="CREDIT_CARD",
         name="card_grouped",
         category="financial",
+        digits=14,
         before=_EDGE,
         pattern=rf"[0-9]{{4}}(?P<s>{_S})(?:[0-9]{{4}}(?P=s)[0-9]{{4}}(?P=s)[0-9]{{1,4}}(?:(?P=s)[0-9]{{1,3}})?|[0-9]{{6}}(?P=s)[0-9]{{4,5}})|[0-9]{{6}}{_S}[0-9]{{13}}",
         gates=(_ANY,),
@@ -57,8 +59,9 @@ RECOGNIZERS = (
         entity="CREDIT_CARD",
         name="card_spaced",
         category="financial",
-        before=_EDGE,
-        pattern=rf"[0-9](?P<s>{_S})[0-9](?:(?P=s)[0-9]){{10,17}}",
+        digits=12,
+        before=_EDGE + r"(?<![0-9][ \t\n./_])",  # the middle of a long row of digits is none
+        pattern=rf"[2-9](?P<s>{_S})[0-9](?:(?P=s)[0-9]){{10,17}}|1(?P<t>{_S})8(?P=t)0(?P=t)0(?:(?P=t)[0-9]){{11}}",
         gates=(_ANY,),
         after=_EDGE_END,
         validate=check.card,
@@ -73,6 +76,7 @@ RECOGNIZERS = (
         entity="CREDIT_CARD",
         name="card_broken",
         category="financial",
+        digits=12,
         before=_EDGE,
         pattern=rf"[0-9]{{2,17}}{_S}[0-9]{{2,17}}(?:{_S}[0-9]{{2,13}}){{0,3}}",
         gates=(_ANY,),
@@ -91,6 +95,7 @@ RECOGNIZERS = (
         entity="CREDIT_CARD",
         name="card_wrapped",
         category="financial",
+        digits=12,
         before=_EDGE,
         pattern=r"[0-9]{2,17}-?\r?\n[0-9]{2,17}",
         gates=(r"[0-9]{2}-?\r?\n[0-9]{2}",),
@@ -109,6 +114,7 @@ RECOGNIZERS = (
         entity="CREDIT_CARD",
         name="card_beside_word",
         category="financial",
+        digits=12,
         before=_EDGE,
         pattern=rf"[0-9](?:{SEP}[0-9]){{11,18}}",
         gates=(_ANY,),
@@ -125,6 +131,7 @@ RECOGNIZERS = (
         entity="CREDIT_CARD",
         name="card_unionpay",
         category="financial",
+        digits=16,
         before=_EDGE,
         pattern=rf"62[0-9]{{2}}(?:[0-9]{{12,15}}|{_S}[0-9]{{4}}{_S}[0-9]{{4}}{_S}[0-9]{{4}}(?:{_S}[0-9]{{1,3}})?|[0-9]{{2}}{_S}[0-9]{{10,13}})",
         gates=(r"62[0-9]{2}(?:[ \t]{0,3}[-./_+]?[ \t]{0,2}(?:\r?\n)?[ \t]?[0-9]){12}",),
@@ -170,6 +177,7 @@ RECOGNIZERS = (
         entity="ABA_ROUTING_NUMBER",
         name="aba",
         category="financial",
+        digits=9,
         before=NUMBER,
         pattern=rf"[0-9](?:{SEP}[0-9]){{8}}",
         gates=(rf"[0-9](?:{SEP}[0-9]){{7}}",),
@@ -185,6 +193,7 @@ RECOGNIZERS = (
         entity="US_BANK_NUMBER",
         name="us_bank_account",
         category="financial",
+        digits=8,
         before=NUMBER,
         pattern=rf"[0-9](?:{SEP}[0-9]){{7,16}}",
         gates=(rf"[0-9](?:{SEP}[0-9]){{7}}",),
@@ -202,7 +211,7 @@ RECOGNIZERS = (
             "账号",
             "银行账号",
         ),
-        context_score=0.6,
+        context_score=0.74,
         against=NOT_PERSONAL,
         against_score=0.05,
         example="account number 945456787654",

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["CATEGORIES", "DIGITS", "END", "NUMBER", "NUMBER_END", "REACH", "SEP", "WORD", "WORD_END", "Recognizer"]
+__all__ = [
+    "CATEGORIES",
+    "DIGITS",
+    "END",
+    "LEAD",
+    "NUMBER",
+    "NUMBER_END",
+    "REACH",
+    "RUN",
+    "SEP",
+    "TRAIL",
+    "WORD",
+    "WORD_END",
+    "Recognizer",
+]
 
 #: What an entity is about; policies can address all entities of a category at once.
 CATEGORIES = (
@@ -33,6 +47,15 @@ END = WORD_END
 REACH = 64
 #: One separator inside a number, as people and programs write it, or none.
 SEP = r"[ \t\r\n./_-]{0,3}"
+#: Digits with what may stand between two of them, and how far a number's letters may stand before and after.
+RUN = r"[0-9](?:[ \t\r\n./_()+-]{0,9}[0-9])*"
+LEAD = 8
+TRAIL = 24
+#: What may stand between a label and its value, apart from what says that a value follows; and the latter.
+_WEAK = r"[ \"'`()\[\]{}?【】「」『』《》«»>*_~-]"
+_STRONG = r"(?:[:=,|/;\t<]|是|为|号|填写|发你|改成|改为|改|is[ \t]|was[ \t]|number|no\.?[ \t]|value)"
+LABEL_GAP = rf"{_WEAK}{{0,4}}{_STRONG}(?:{_WEAK}|{_STRONG}|[a-z]{{1,3}}(?=[>\"=])){{0,10}}"
+LABEL_NEAR = rf"(?:{_WEAK}|{_STRONG}|[a-z]{{1,3}}(?=[>\"=])){{0,12}}"
 #: Gate of numbers: a run of at least seven digits, separators allowed. Shared, so the prefilter holds it once.
 DIGITS = r"[0-9](?:[ \t]{0,2}[-./_()]{0,2}(?:\r?\n)?[ \t]{0,2}[0-9]){6}"
 
@@ -47,6 +70,8 @@ class Recognizer:
         category: one of `CATEGORIES`.
         pattern: regular expression (syntax of `regex`) over folded text. A group named `v` is the value where the pattern also names what
             surrounds it. Its width is bounded, so that one match costs a bounded amount of work.
+        digits: when not 0, every match that passes `validate` lies in a run of at least so many digits with the separators of `RUN`
+            between them, apart from `LEAD` characters before the run and `TRAIL` after it; the rest of a text need not be searched.
         gates: expressions without lookaround or backreference, one of which occurs in or right around every match of `pattern`, no
             farther than `REACH` away; empty when `pattern` itself, without its boundaries, can serve (see `before`, `after`).
         before: boundary that the pattern starts with, kept apart so that the rest can be its own gate.
@@ -59,7 +84,8 @@ class Recognizer:
         context_score: see `context`; 0 switches it off.
         against_score: see `against`.
         refine: given the text and the range of a match, the range of the value and its score, or None to reject it; for values that are
-            recognized by what surrounds them. Looks at most `REACH` characters to either side.
+            recognized by what surrounds them. Looks at most `REACH` characters to either side; the value ends no later than the match.
+        leftward: `refine` may begin the value left of the match.
         languages: languages of the text in which the recognizer applies.
         cased: whether letters must be written as in the pattern.
         loose: the gates have lookaround, which a prefilter ignores.
@@ -73,6 +99,7 @@ class Recognizer:
     category: str
     pattern: str
     example: str
+    digits: int = 0
     gates: tuple[str, ...] = ()
     before: str = WORD
     after: str = WORD_END
@@ -84,6 +111,7 @@ class Recognizer:
     context_score: float = 0.0
     against_score: float = 0.2
     refine: Callable[[str, int, int], tuple[int, int, float] | None] | None = None
+    leftward: bool = False
     languages: tuple[str, ...] = ("en", "zh")
     cased: bool = False
     loose: bool = False

@@ -15,7 +15,8 @@ _DATE = (
     r"(?:[0-9]{4}[ \t]?[-./年 _][ \t]?[0-9]{1,2}[ \t]?[-./月 _][ \t]?[0-9]{1,2}日?|[0-9]{1,2}[ \t]?[-./ _][ \t]?[0-9]{1,2}[ \t]?[-./ _][ \t]?(?:[0-9]{4}|[0-9]{2})"
     rf"|[0-9]{{1,2}}(?:st|nd|rd|th)?[ \t](?:of[ \t])?{_MONTH}\.?,?[ \t][0-9]{{4}}|{_MONTH}\.?[ \t][0-9]{{1,2}}(?:st|nd|rd|th)?,?[ \t][0-9]{{4}}|(?:19|20)[0-9]{{6}})"
 )
-_BORN = r"(?:d\.?o\.?b\.?|date[ \t_]of[ \t_]birth|birth[ \t_-]?da(?:te|y)|born(?:[ \t](?:on|in))?|出生日期|出生年月日|出生年月|出生于|生日|生于|出生)"
+# The first character stands outside of the caseless part: the engine then skips to it.
+_BORN = r"(?-i:[dDbB出生])(?:\.?o\.?b\.?|ate[ \t_]of[ \t_]birth|irth[ \t_-]?da(?:te|y)|orn(?:[ \t](?:on|in))?|生(?:日期|年月日|年月|于)?|日|于)"
 
 RECOGNIZERS = (
     Recognizer(
@@ -49,7 +50,7 @@ RECOGNIZERS = (
         name="birth_date",
         category="date",
         before=r"(?<![A-Za-z])",
-        pattern=rf"{_BORN}(?:[ \t]?(?:[:=]|is|was|on|为|是)?[ \t]?){{1,2}}[^0-9\n]{{0,8}}?(?P<v>{_DATE})",
+        pattern=rf"{_BORN}[^0-9\n]{{0,16}}?(?=[0-9]|[ADFJMNOS][a-z]{{2}})(?P<v>{_DATE})",
         gates=(r"(?:d\.?o\.?b\.?[^A-Za-z]|birth|born|出生|生日|生于)",),
         after=r"(?![0-9A-Za-z])",
         validate=check.date,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from . import validate as check
-from .model import Recognizer
+from .model import LABEL_GAP, Recognizer
 
 __all__ = ["RECOGNIZERS"]
 
@@ -330,7 +330,9 @@ RECOGNIZERS = (
         name="password",
         category="secret",
         before=r"(?<![A-Za-z])",
-        pattern=r"(?:pass(?:word|wd|phrase)?|pwd|passcode|密码|口令)(?:[\"'`]?[ \t]{0,4}(?:[:=]|是|为|改成|改为)|[ \t](?:is|was))[ \t]{0,4}[\"'`]?(?P<v>[\x21\x23-\x26\x28-\x2B\x2D\x2E\x30-\x3A\x3D\x3F-\x5F\x61-\x7E]{5,64})",
+        pattern=r"(?-i:[pP密口])(?:ass(?:word|wd|phrase|code)?|wd|码|令)"
+        rf"(?:{LABEL_GAP}|[ \t](?:is|was)[ \t]{{1,4}}[\"'`]?)"
+        r"(?P<v>[\x21\x23-\x26\x28-\x2B\x2D\x2E\x30-\x3A\x3D\x3F-\x5F\x61-\x7E]{5,64})",
         gates=(r"(?:pass|pwd|密码|口令)",),
         after=r"",
         validate=_password,

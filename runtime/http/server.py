@@ -193,8 +193,10 @@ def _announce(application: Application, port: int) -> None:
     scheme = "https" if settings.tls_certificate else "http"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     names = ", ".join(model.name for model in application.service.models) or "no model yet"
-    policy = application.service.guard.name
-    redaction = "redaction off" if policy == "off" else f"redaction by policy {policy}"
+    guard = application.service.guard
+    redaction = "redaction off" if guard.name == "off" else f"redaction by policy {guard.name}"
+    if guard.notice:
+        redaction += f" ({guard.notice})"
     audit = "audit on" if application.service.audit.enabled else "no audit"
     sys.stderr.write(f"cloister: {scheme}://{host}:{port} serves {names}; {redaction}; {audit}\n")
     sys.stderr.flush()

@@ -31,7 +31,10 @@ def test_prepare_and_text(home: dict[str, str]) -> None:
     assert list(Path(home["XDG_CACHE_HOME"]).rglob("*.hsdb"))
     done = run(home, text="Call me at 415-555-0132, 联系人:周晓岚\n".encode())
     assert done.stdout.decode() == "Call me at <PHONE_NUMBER_1>, 联系人:<PERSON_1>\n"
-    assert done.stderr == b""
+    assert done.stderr.startswith(b"note: no named-entity model is installed")
+    quiet = run(home, "--no-tagger", text=b"nothing")
+    assert (quiet.stdout, quiet.stderr) == (b"nothing", b"")
+    assert run(home, "--policy", "identifiers", text=b"nothing").stderr == b""
 
 
 def test_json_lines(home: dict[str, str]) -> None:

@@ -151,9 +151,9 @@ def test_a_layer_that_does_not_fuse_fails_an_architecture_known_to_pack(
 def test_nothing_to_quantize_is_an_error(
     tmp_path: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cloister.export import pipeline
+    from cloister.export import variants
 
-    monkeypatch.setattr(pipeline, "linears", lambda graph, stack: [])
+    monkeypatch.setattr(variants, "linears", lambda graph, stack: [])
     with pytest.raises(CloisterError) as error:
         export(make_model("bert", "text-classification"), tmp_path / "out")
     assert error.value.code == "nothing_quantized"

@@ -118,7 +118,7 @@ def test_a_failing_model_is_not_ready(serve: Serve, monkeypatch: pytest.MonkeyPa
 class BrokenGuard:
     """Cannot be sure of anything."""
 
-    name, digest = "broken", "0" * 64
+    name, digest, slow, notice = "broken", "0" * 64, False, ""
 
     def admit(self, text: str, language: str = "auto") -> Guarded:
         raise RedactionError("a recognizer failed", hint="the text was refused")

@@ -9,7 +9,8 @@ import regex
 from cloister.privacy import Redactor
 from cloister.privacy.prefilter import Gate, RegexPrefilter, compile_hyperscan, hyperscan_prefilter, re2_prefilter
 from cloister.privacy.recognizers import CATEGORIES, Recognizer, recognizers
-from cloister.privacy.scan import Scanner, _expression
+from cloister.privacy.rules import expression
+from cloister.privacy.scan import Scanner
 
 ALL = recognizers()
 
@@ -24,8 +25,8 @@ def test_is_declared_well(recognizer: Recognizer) -> None:
     assert recognizer.category in CATEGORIES
     assert recognizer.source
     assert not recognizer.context or recognizer.context_score > recognizer.score
-    assert _expression(recognizer).search("") is None
-    assert _expression(recognizer).fullmatch("") is None
+    assert expression(recognizer).search("") is None
+    assert expression(recognizer).fullmatch("") is None
 
 
 def test_names_are_unique() -> None:

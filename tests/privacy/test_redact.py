@@ -4,9 +4,11 @@ import json
 import logging
 import subprocess
 import sys
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,9 @@ from hypothesis import strategies as st
 from cloister import InvalidInput
 from cloister.privacy import Policy, PolicyError, RedactionError, Redactor, redact_json
 from cloister.privacy.policy import PRESETS
+from cloister.privacy.prefilter import RegexPrefilter
+from cloister.privacy.recognizers import Recognizer
+from cloister.privacy.scan import Limits, Scanner
 
 TEXT = "Call 415-555-0132 or 212-555-0199, mail bob@example.org, card 4539 5787 6362 1486."
 
@@ -202,15 +207,102 @@ def test_a_broken_recognizer_closes(error: Exception, monkeypatch: pytest.Monkey
 
 
 def test_vaults_do_not_mix(balanced: Redactor) -> None:
-    def one(number: int) -> bool:
-        text = f"call 415-555-{number:04d} or user{number}@example.org"
-        redaction = balanced.redact(text)
-        return (
-            redaction.restore("<PHONE_NUMBER_1> <EMAIL_ADDRESS_1>") == f"415-555-{number:04d} user{number}@example.org"
-        )
-
+    texts = [f"call 415-55{n // 10000}-{n % 10000:04d} or user{n}@example.org" for n in range(10_000)]
     with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(one, range(2000)))
+        redactions = list(pool.map(balanced.redact, texts))
+    template = "call <PHONE_NUMBER_1> or <EMAIL_ADDRESS_1>"
+    assert [redaction.restore(template) for redaction in redactions] == texts
+
+
+def test_errors_of_checks_close_and_stay_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cloister.privacy.recognizers import validate
+
+    def broken(name: str) -> None:
+        raise KeyError("canary-4539")
+
+    monkeypatch.setattr(validate, "_stdnum", broken)
+    redactor = Redactor("identifiers", tagger=None)
+    with pytest.raises(RedactionError) as caught:
+        redactor.redact("card 4539 5787 6362 1486")
+    assert redactor.failures == 1
+    assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_search_that_takes_too_long_is_refused_and_counted() -> None:
+    from cloister.privacy import scan
+
+    class Over(scan.Deadline):
+        def check(self) -> None:
+            raise TimeoutError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scan, "Deadline", Over)
+        refusing = Redactor("identifiers", tagger=None)
+        with pytest.raises(RedactionError) as caught:
+            refusing.redact("card 4539 5787 6362 1486")
+        assert caught.value.code == "redaction_timeout"
+        masking = Redactor(Policy.parse('on_failure = "mask"\n[category]\nfinancial = "replace"'), tagger=None)
+        assert masking.redact("card 4539 5787 6362 1486").text == "<REDACTION_FAILED>"
+    assert (refusing.failures, masking.failures) == (1, 1)
+
+
+def test_a_prefilter_that_breaks_closes(monkeypatch: pytest.MonkeyPatch) -> None:
+    redactor = Redactor(Policy.parse('on_failure = "mask"\n[category]\ncontact = "replace"'), tagger=None)
+
+    class Broken:
+        name = "broken"
+
+        def fired(self, text: str) -> list[int]:
+            raise OSError(text)
+
+    monkeypatch.setattr(redactor._detector.scanner, "prefilter", Broken())
+    assert redactor.redact("bob@example.org").text == "<REDACTION_FAILED>"
+    assert redactor.failures == 1
+
+
+def test_what_reaches_out_of_a_failed_segment_stays_covered() -> None:
+    """A value that begins where nothing could be searched is found by the next segment."""
+    text = "So much for that, and more of it. " * 5 + "card 4539 5787 6362 1486 and more"
+    bounds = "[stream]\nsegment = 190\nreach = 96"
+    calls = 0
+
+    def broken(texts: list[str]) -> list[list[Tagged]]:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise RuntimeError
+        return [[] for _ in texts]
+
+    policy = Policy.parse(f'on_failure = "mask"\n[category]\nfinancial = "replace"\n{bounds}')
+    stream = Redactor(policy, tagger=broken).stream()
+    out = "".join(stream.feed(character) for character in text) + stream.close()
+    assert out.startswith("<REDACTION_FAILED>")
+    assert not any(digits in out for digits in ("4539", "5787", "6362", "1486"))
+
+
+def test_deadlines_count_the_time_of_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cloister.privacy import scan
+
+    clock = {"wall": 0.0, "thread": 0.0}
+    times = SimpleNamespace(perf_counter=lambda: clock["wall"], thread_time=lambda: clock["thread"])
+    monkeypatch.setattr(scan, "time", times)
+    deadline = scan.Deadline(2.0)
+    clock["wall"] = 100.0  # the machine was busy with something else
+    deadline.check()
+    clock.update(wall=200.0, thread=2.1)
+    with pytest.raises(TimeoutError):
+        deadline.check()
+
+
+def test_foreign_patterns_are_stopped() -> None:
+    slow = Recognizer(
+        entity="SLOW", name="slow", category="other", pattern="(?:(?:a|aa)+)+[bc]", example="", before="", after="",
+        loose=True, gates=("a",),
+    )  # fmt: skip
+    scanner = Scanner((slow,), RegexPrefilter)
+    with pytest.raises(RedactionError) as caught:
+        scanner.find("a" * 60 + "x", (0, 61), frozenset({"SLOW"}), "any", Limits(0.0, {}, 0.05))
+    assert caught.value.code == "redaction_timeout"
 
 
 def test_nothing_shows_the_text(balanced: Redactor, caplog: pytest.LogCaptureFixture) -> None:

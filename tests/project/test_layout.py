@@ -16,8 +16,9 @@ LAYERS = ["privacy", "runtime", "export", "cli"]  # from the bottom up
 GIANTS = {
     "onnxruntime": {"runtime/session.py"},
     "tokenizers": {"runtime/tokens.py"},
-    "torch": {f"export/{n}.py" for n in ("attention", "original", "padded", "source", "trace")},
-    "transformers": {f"export/{n}.py" for n in ("answers", "attention", "padded", "source")},
+    "torch": {f"export/{n}.py" for n in ("attention", "original", "padded", "pooled", "source", "trace", "training")},
+    "transformers": {f"export/{n}.py" for n in ("answers", "attention", "padded", "pooled", "source", "training")},
+    "sklearn": {"export/logistic.py"},
     "optimum": {"export/source.py"},
     "hyperscan": {"privacy/engines.py", "privacy/prefilter.py"},
     "typer": {
@@ -27,6 +28,8 @@ GIANTS = {
             "audit",
             "check",
             "export",
+            "fewshot",
+            "finetune",
             "inspect",
             "keygen",
             "open",

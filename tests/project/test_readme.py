@@ -16,12 +16,17 @@ SST = "distilbert-base-uncased-finetuned-sst-2-english"
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, make_model: Callable[..., Path]) -> Path:
+def workplace(tmp_path: Path, make_model: Callable[..., Path], make_bundle: Callable[..., Path]) -> Path:
     model = make_model("distilbert", "text-classification", labels=["NEGATIVE", "POSITIVE"])
     (tmp_path / "my-model").symlink_to(model)
     (tmp_path / SST).symlink_to(model)
     lines = "\n".join(json.dumps({"text": f"text number {i} of this domain"}) for i in range(40))
     (tmp_path / "texts.jsonl").write_text(lines)
+    (tmp_path / "base").symlink_to(make_model("bert", "feature-extraction"))
+    (tmp_path / "embedding-bundle").symlink_to(make_bundle("bert", "feature-extraction"))
+    examples = [{"text": f"{word} {i}", "label": word} for word in ("parcel", "refund") for i in range(10)]
+    for name in ("examples.jsonl", "train.jsonl"):
+        (tmp_path / name).write_text("\n".join(map(json.dumps, examples)))
     return tmp_path
 
 
