@@ -22,6 +22,7 @@ from cloister.export.evaluate import evaluation
 from cloister.export.labelled import read_labelled
 from cloister.export.source import read
 from cloister.runtime import load
+from cloister.runtime.encoder import pooled
 from cloister.runtime.engine import Options
 from cloister.runtime.packing import Tokens
 from cloister.runtime.processor import available_threads
@@ -104,9 +105,13 @@ def _dynamic(folder: Path, source: Any, tokens: Sequence[Tokens], *, per_token: 
     order = np.argsort([len(t) for t in tokens], kind="stable")
     result: list[Any] = [None] * len(tokens)
     for start, batch in enumerate(wb.sorted_batches(tokens)):
-        logits = session.run(["logits"], {k: v for k, v in batch.items() if k in names})[0]
-        for index, row in zip(order[start * 32 : start * 32 + 32], logits, strict=True):
-            result[index] = row[: len(tokens[index])] if per_token else row
+        output = "logits" if source.dense is None else "last_hidden_state"
+        values = session.run([output], {k: v for k, v in batch.items() if k in names})[0]
+        for index, row in zip(order[start * 32 : start * 32 + 32], values, strict=True):
+            if source.dense is not None:  # a classifier over the pooled vector, in float on every side
+                result[index] = source.dense(pooled(row[: len(tokens[index])], source.pooling))
+            else:
+                result[index] = row[: len(tokens[index])] if per_token else row
     return result
 
 

@@ -288,7 +288,7 @@ class _SentenceTransformer:
 
 
 def _is_linear(path: Path) -> bool:
-    return str(json.loads(path.read_text("utf-8")).get("activation_function")).endswith("Identity")
+    return path.is_file() and str(json.loads(path.read_text("utf-8")).get("activation_function")).endswith("Identity")
 
 
 def _model_task(task: Task, config: Any, *, is_embedding: bool) -> str:
