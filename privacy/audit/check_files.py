@@ -122,9 +122,9 @@ class Files:
         Args:
             expected: bytes of a tile by level, number and width; fewer where the records do not reach that far.
         """
-        for path in sorted(self._root.rglob("*")):
+        for path in self._walk():
             name = path.relative_to(self._root).as_posix()
-            if name in self._used or (path.is_dir() and not path.is_symlink()):
+            if name in self._used:
                 continue
             top = name.partition("/")[0]
             if not os.path.lexists(path):
@@ -135,6 +135,13 @@ class Files:
                     yield name
             elif top == "journal" or path.is_symlink() or not _OTHER_FILES.match(top):
                 yield name
+
+    def _walk(self) -> Iterator[Path]:
+        """All that is no folder. Unlike `Path.rglob`, it goes on where a writer removes a folder meanwhile."""
+        for folder, folders, files in os.walk(self._root):
+            here = Path(folder)
+            folders.sort()
+            yield from sorted(here / name for name in (*files, *folders) if name in files or (here / name).is_symlink())
 
     def _is_narrower(self, name: str, data: bytes) -> bool:
         """Whether a partial tile is the beginning of one that belongs to the log."""

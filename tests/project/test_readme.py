@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cloister.privacy import AuditLog, keygen
+from cloister.privacy.keyfiles import read_secret_key
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 SST = "distilbert-base-uncased-finetuned-sst-2-english"
@@ -27,6 +30,9 @@ def workplace(tmp_path: Path, make_model: Callable[..., Path], make_bundle: Call
     examples = [{"text": f"{word} {i}", "label": word} for word in ("parcel", "refund") for i in range(10)]
     for name in ("examples.jsonl", "train.jsonl"):
         (tmp_path / name).write_text("\n".join(map(json.dumps, examples)))
+    keygen.generate(tmp_path / "device", "device")
+    with AuditLog(tmp_path / "log", read_secret_key(tmp_path / "device" / "audit.key")) as log:
+        (tmp_path / "kept-elsewhere.txt").write_bytes(log.checkpoint())
     return tmp_path
 
 

@@ -74,7 +74,7 @@ def test_what_counts_as_refused_and_as_one_client() -> None:
 
 def test_answers_belong_to_the_texts_that_were_read() -> None:
     watch = Watch(Monitor())
-    engine: Any = SimpleNamespace(digest="m", reference=None)
+    engine: Any = SimpleNamespace(digest="m", reference=None, task="text-classification")
     one = trail("c")
     texts = [f"text number {i} for the model" for i in range(40)]
     one.signals = watch.read(texts)
