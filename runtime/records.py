@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 
 from .. import AuditError
@@ -35,6 +36,8 @@ class AuditRecords:
         self._since = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
         self._retiring: asyncio.Task[None] | None = None
+        self._durable: deque[tuple[asyncio.Future[int], Future[int]]] = deque()
+        self._waking = False
 
     async def start(self) -> None:
         """Begin to delete what is past its time, now and every hour. Raises AuditError when that fails now."""
@@ -76,7 +79,29 @@ class AuditRecords:
             future = await asyncio.to_thread(self.log.submit, event)
         else:
             future = self.log.submit(event)
-        return await asyncio.wrap_future(future)
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[int] = loop.create_future()
+        future.add_done_callback(lambda done: self._arrived(loop, waiter, done))
+        return await waiter
+
+    def _arrived(self, loop: asyncio.AbstractEventLoop, waiter: "asyncio.Future[int]", done: "Future[int]") -> None:
+        """A record is durable, or failed; called in the log's thread. One wake-up of the loop serves a whole group."""
+        self._durable.append((waiter, done))
+        if not self._waking:
+            self._waking = True
+            loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        self._waking = False  # before the queue is emptied: what comes later wakes the loop again
+        while self._durable:
+            waiter, done = self._durable.popleft()
+            if waiter.done():
+                continue  # its client left
+            error = done.exception()
+            if error is None:
+                waiter.set_result(done.result())
+            else:
+                waiter.set_exception(error)
 
     def record(self, event: Event) -> None:
         """Record something that no answer waits for. Raises AuditError when the log takes nothing now."""

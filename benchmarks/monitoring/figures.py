@@ -47,7 +47,7 @@ def cost(world: World, rounds: int = 7) -> None:
             Classification(names[best], float(row[best]), dict(zip(names, map(float, row), strict=True)))
         )
     watch = Watch(Monitor())
-    engine: Any = SimpleNamespace(digest=MODEL, reference=None)
+    engine: Any = SimpleNamespace(digest=MODEL, reference=None, task="text-classification")
     trails = [Trail("-", "/v1/classify", f"client-{i % 60}", model_digest=MODEL, inputs=1) for i in range(len(texts))]
     wall, own = [], []
     for _ in range(rounds):
