@@ -64,6 +64,10 @@ class Growing:
         """See `Prefilter`."""
         return self._serving.fired(text)
 
+    def any_fired(self, text: str) -> bool:
+        """See `Prefilter`."""
+        return self._serving.any_fired(text)
+
 
 def default_engine(gates: Sequence[Gate]) -> Prefilter:
     """The fastest engine that is installed: Hyperscan, RE2, else `regex`."""

@@ -44,6 +44,10 @@ class Prefilter(Protocol):
         """Indices of the gates that occur in `text`, in no order, each at most once; safe to call from threads."""
         ...
 
+    def any_fired(self, text: str) -> bool:
+        """Whether any gate occurs in `text`. It stops at the first: a megabyte full of matches costs no more than one."""
+        ...
+
 
 def _portable(expression: str) -> str:
     """Code points as the automata write them: `\\x{4E00}` where Python writes `\\u4E00`."""
@@ -70,9 +74,17 @@ class RegexPrefilter:
         """See `Prefilter`."""
         return [index for index, search in self._searches if search(text) is not None]
 
+    def any_fired(self, text: str) -> bool:
+        """See `Prefilter`."""
+        return any(search(text) is not None for _, search in self._searches)
+
 
 def _collect(number: int, _start: int, _end: int, _flags: int, found: list[int]) -> None:
     found.append(number)
+
+
+def _stop(_number: int, _start: int, _end: int, _flags: int, _context: None) -> bool:
+    return True
 
 
 class HyperscanPrefilter:
@@ -88,14 +100,26 @@ class HyperscanPrefilter:
         self._local = threading.local()
 
     def fired(self, text: str) -> list[int]:
-        """See `Prefilter`. Each thread works with its own scratch space."""
+        """See `Prefilter`."""
+        found: list[int] = []
+        self._scan(text.encode(), _collect, context=found, scratch=self._scratch())
+        return found if self._rest is None else found + self._rest.fired(text)
+
+    def any_fired(self, text: str) -> bool:
+        """See `Prefilter`."""
         try:
-            scratch = self._local.scratch
+            self._scan(text.encode(), _stop, context=None, scratch=self._scratch())
+        except self._library.ScanTerminated:
+            return True
+        return self._rest is not None and self._rest.any_fired(text)
+
+    def _scratch(self) -> Any:
+        """Scratch space: each thread works with its own."""
+        try:
+            return self._local.scratch
         except AttributeError:
             scratch = self._local.scratch = self._library.Scratch(self._database)
-        found: list[int] = []
-        self._scan(text.encode(), _collect, context=found, scratch=scratch)
-        return found if self._rest is None else found + self._rest.fired(text)
+            return scratch
 
 
 def compile_hyperscan(gates: Sequence[Gate]) -> bytes:
@@ -150,6 +174,10 @@ class Re2Prefilter:
     def fired(self, text: str) -> list[int]:
         """See `Prefilter`."""
         return [self._numbers[index] for index in self._match(text)] + self._rest.fired(text)
+
+    def any_fired(self, text: str) -> bool:
+        """See `Prefilter`."""
+        return bool(self._match(text)) or self._rest.any_fired(text)
 
 
 def re2_prefilter(gates: Sequence[Gate]) -> Re2Prefilter:

@@ -147,7 +147,7 @@ class Scanner:
 
     def quiet(self, text: str) -> bool:
         """Whether no gate at all occurs in `text` (original): then nothing is found in it or in any part of it."""
-        return not self.prefilter.fired(text if text.isascii() else fold(text).text)
+        return not self.prefilter.any_fired(text if text.isascii() else fold(text).text)
 
     def find(
         self,

@@ -59,6 +59,7 @@ def test_the_three_engines_agree(bench: dict[str, ModuleType]) -> None:
         plain = fold(text).text
         answers = [sorted(engine.fired(plain)) for engine in engines]
         assert answers[0] == answers[1] == answers[2], plain
+        assert [engine.any_fired(plain) for engine in engines] == [bool(answers[0])] * 3
 
 
 def test_gates_that_no_automaton_takes_are_searched_one_by_one() -> None:
@@ -66,6 +67,10 @@ def test_gates_that_no_automaton_takes_are_searched_one_by_one() -> None:
     assert sorted(re2_prefilter(gates).fired("aab c")) == [0, 1]
     assert sorted(RegexPrefilter(gates).fired("aab c")) == [0, 1]
     assert sorted(hyperscan_prefilter(compile_hyperscan(gates), gates).fired("aab c")) == [0, 1]
+    for text, any_fired in (("aab c", True), ("aa", True), ("xb", True), ("c", False), ("", False)):
+        assert re2_prefilter(gates).any_fired(text) is any_fired
+        assert RegexPrefilter(gates).any_fired(text) is any_fired
+        assert hyperscan_prefilter(compile_hyperscan(gates), gates).any_fired(text) is any_fired
 
 
 @pytest.mark.parametrize("layer", ["plain", "one layer", "two layers"])

@@ -255,6 +255,8 @@ def test_a_prefilter_that_breaks_closes(monkeypatch: pytest.MonkeyPatch) -> None
         def fired(self, text: str) -> list[int]:
             raise OSError(text)
 
+        any_fired = fired
+
     monkeypatch.setattr(redactor._detector.scanner, "prefilter", Broken())
     assert redactor.redact("bob@example.org").text == "<REDACTION_FAILED>"
     assert redactor.failures == 1
