@@ -45,7 +45,7 @@ class Prefilter(Protocol):
         ...
 
     def any_fired(self, text: str) -> bool:
-        """Whether any gate occurs in `text`. It stops at the first: a megabyte full of matches costs no more than one."""
+        """Whether any gate occurs in `text`; stops at the first, so that a megabyte full of matches costs no more."""
         ...
 
 
