@@ -51,7 +51,7 @@ def _variants(out: Any, texts: list[str], wanted: Any) -> None:
         share = f"linear weights {linear[variant.name] / linear['int8']:.3f} of int8's"
         print(f"  {variant.name:<6}{own:>7.1f} MB  mean {cosines.mean():.5f}  least {cosines.min():.5f}  {share}")
     print("  wanted: int4's linear weights at most 0.65 of int8's")
-    traffic = {name: engine.tokenize(wb.traffic()) for name, engine in engines.items()}
+    traffic = {name: engine.tokenize(wb.traffic(), truncate=True) for name, engine in engines.items()}
     sides: dict[str, Callable[[], object]] = {
         f"Cloister {name}": lambda name=name: engines[name].forward(traffic[name])  # type: ignore[misc]
         for name in PRECISIONS
