@@ -74,11 +74,12 @@ _LATENT = {
     "topk_group": 1,
 }
 _GEMMA = {**{k: v for k, v in _TINY.items() if k.startswith(("hidden", "inter", "num_", "head"))}, "vocab_size": 608}
+_ROTARY = {kind: {"rope_type": "default", "rope_theta": 1e4} for kind in ("sliding_attention", "full_attention")}
 _SPECIAL: dict[str, dict[str, Any]] = {
     **{key: {"decoder_start_token_id": 0} for key in ("t5", "mt5", "umt5")},
     **dict.fromkeys(("deepseek_v2", "deepseek_v3", "axk1", "axk2", "minicpm3", "mistral4"), _LATENT),
     **{key: {"num_experts_per_tok": 2} for key in ("qwen3_moe", "qwen2_moe")},
-    "cohere_compass_text": {"layer_types": ["sliding_attention", "full_attention"]},
+    "cohere_compass_text": {"layer_types": list(_ROTARY), "rope_parameters": _ROTARY},
     "esmc": {"num_key_value_heads": 4},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]], "window_size": 9},
     "gptj": {"rotary_dim": 8},
