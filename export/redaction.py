@@ -4,9 +4,12 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from ..privacy import Redaction, Redactor
 from .labelled import Entity, Example, Labelled, Text
+
+if TYPE_CHECKING:
+    from ..privacy import Redaction
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class DataRedactor:
     """
 
     def __init__(self, policy: str | os.PathLike[str]) -> None:
+        from ..privacy import Redactor  # needs an extra that training without a policy does without
+
         self._redactor = Redactor(os.fspath(policy))
         self._counts: Counter[str] = Counter()
         self._dropped = 0
@@ -78,12 +83,12 @@ class DataRedactor:
             answers=_answers(example.answers, example.input[1], second),
         )
 
-    def _redact(self, text: str) -> Redaction:
+    def _redact(self, text: str) -> "Redaction":
         redaction = self._redactor.redact(text)
         self._counts.update(redaction.counts)
         return redaction
 
-    def _entities(self, entities: Sequence[Entity], redaction: Redaction) -> tuple[Entity, ...]:
+    def _entities(self, entities: Sequence[Entity], redaction: "Redaction") -> tuple[Entity, ...]:
         kept: list[Entity] = []
         for entity in entities:
             start, end = redacted_span(redaction, entity.start, entity.end)
@@ -94,7 +99,7 @@ class DataRedactor:
         return tuple(kept)
 
 
-def redacted_span(redaction: Redaction, start: int, end: int) -> tuple[int, int]:
+def redacted_span(redaction: "Redaction", start: int, end: int) -> tuple[int, int]:
     """Where a span of the original lies in the redacted text; it covers every replacement it touches.
 
     The other direction of `Redaction.original_span`.
@@ -115,7 +120,7 @@ def redacted_span(redaction: Redaction, start: int, end: int) -> tuple[int, int]
     return first, last
 
 
-def _answers(answers: Sequence[str], context: str, redaction: Redaction) -> tuple[str, ...]:
+def _answers(answers: Sequence[str], context: str, redaction: "Redaction") -> tuple[str, ...]:
     """Accepted answers as they stand in the redacted context, at their first place."""
     found = []
     for answer in answers:
