@@ -1,5 +1,6 @@
 """Tiny models with random weights, of real architectures, with real (small) tokenizers, written as model folders."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,23 @@ FAMILIES = {
 }
 
 
+def _words(made: Tokenizer) -> list[str]:
+    """Words of the calibration texts as the tokenizer cuts them, the frequent ones first."""
+    cut: Any = made.pre_tokenizer
+    normal: Any = made.normalizer
+    counts = Counter(word for text in CALIBRATION for word, _ in cut.pre_tokenize_str(normal.normalize_str(text)))
+    return sorted(counts, key=lambda word: (-counts[word], word))
+
+
+def _numbered(pieces: list[str]) -> dict[str, int]:
+    return {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+
+
 def tokenizer(kind: str, window: int = 80) -> PreTrainedTokenizerFast:
-    """A small trained tokenizer: `wordpiece` as BERT's, `bytes` as RoBERTa's, `unigram` as XLM-RoBERTa's."""
+    """A small tokenizer: `wordpiece` as BERT's, `bytes` as RoBERTa's, `unigram` as XLM-RoBERTa's.
+
+    The same in every process: the trainers of word pieces and unigrams break ties by chance, so those are made by hand.
+    """
     special = {"wordpiece": ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]}.get(
         kind, ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     )
@@ -79,20 +95,29 @@ def tokenizer(kind: str, window: int = 80) -> PreTrainedTokenizerFast:
         made.normalizer = normalizers.BertNormalizer(lowercase=True)
         made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         made.decoder = decoders.WordPiece()
-        trainer: Any = trainers.WordPieceTrainer(vocab_size=600, special_tokens=special)
+        words = _words(made)
+        letters = sorted({letter for word in words for letter in word})
+        pieces = [*special, *letters, *(f"##{letter}" for letter in letters)]
+        pieces += [word for word in words if len(word) > 1]
+        made.model = models.WordPiece(_numbered(pieces), unk_token="[UNK]")
     elif kind == "bytes":
         made = Tokenizer(models.BPE())
         made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         made.decoder = decoders.ByteLevel()
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=special, initial_alphabet=alphabet)
+        made.train_from_iterator(CALIBRATION, trainer)
     else:
         made = Tokenizer(models.Unigram())
         made.normalizer = normalizers.NFKC()
         made.pre_tokenizer = pre_tokenizers.Metaspace()
         made.decoder = decoders.Metaspace()
-        trainer = trainers.UnigramTrainer(vocab_size=600, special_tokens=special, unk_token="<unk>")
-    made.train_from_iterator(CALIBRATION, trainer)
+        words = _words(made)
+        letters = sorted({letter for word in words for letter in word})
+        scored = [*((name, 0.0) for name in special), *((letter, -9.0) for letter in letters)]
+        scored += [(word, -4.0 - rank / 1000) for rank, word in enumerate(words) if len(word) > 1]
+        made.model = models.Unigram(scored, unk_id=special.index("<unk>"), byte_fallback=False)
+        made.add_special_tokens(special)
     first, last = (special[2], special[3]) if kind == "wordpiece" else (special[0], special[2])
     ids = {name: made.token_to_id(name) for name in special}
     pair = f"{first} $A {last} $B:1 {last}:1" if kind == "wordpiece" else f"{first} $A {last} {last} $B {last}"

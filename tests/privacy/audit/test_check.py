@@ -269,7 +269,7 @@ class Unsynced(Disk):
 
 
 def test_untouched_copies_are_never_accused(tmp_path: Path) -> None:
-    """Logs of any size, grown in any steps, as a writer leaves them or as a kill does, against a checkpoint of theirs."""
+    """Logs of any size, grown in any steps, as a writer leaves them or as a kill does, against one checkpoint."""
     rng = random.Random(5)
     for number in range(COPIES):
         folder = tmp_path / str(number)
