@@ -78,6 +78,12 @@ def _words(made: Tokenizer) -> list[str]:
     return sorted(counts, key=lambda word: (-counts[word], word))
 
 
+def _parts(words: list[str]) -> list[str]:
+    """Every letter of the words, and every pair of letters found in four of them: other words are put together of these."""
+    pairs = Counter(word[i : i + 2] for word in words for i in range(len(word) - 1))
+    return sorted({letter for word in words for letter in word} | {pair for pair, n in pairs.items() if n >= 4})
+
+
 def _numbered(pieces: list[str]) -> dict[str, int]:
     return {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
 
@@ -96,9 +102,8 @@ def tokenizer(kind: str, window: int = 80) -> PreTrainedTokenizerFast:
         made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         made.decoder = decoders.WordPiece()
         words = _words(made)
-        letters = sorted({letter for word in words for letter in word})
-        pieces = [*special, *letters, *(f"##{letter}" for letter in letters)]
-        pieces += [word for word in words if len(word) > 1]
+        parts = _parts(words)
+        pieces = [*special, *parts, *(f"##{part}" for part in parts), *words]
         made.model = models.WordPiece(_numbered(pieces), unk_token="[UNK]")
     elif kind == "bytes":
         made = Tokenizer(models.BPE())
@@ -113,10 +118,10 @@ def tokenizer(kind: str, window: int = 80) -> PreTrainedTokenizerFast:
         made.pre_tokenizer = pre_tokenizers.Metaspace()
         made.decoder = decoders.Metaspace()
         words = _words(made)
-        letters = sorted({letter for word in words for letter in word})
-        scored = [*((name, 0.0) for name in special), *((letter, -9.0) for letter in letters)]
-        scored += [(word, -4.0 - rank / 1000) for rank, word in enumerate(words) if len(word) > 1]
-        made.model = models.Unigram(scored, unk_id=special.index("<unk>"), byte_fallback=False)
+        scored = {part: -9.0 for part in _parts(words)}
+        scored |= {word: -4.0 - rank / 1000 for rank, word in enumerate(words) if len(word) > 1}
+        scored |= dict.fromkeys(special, 0.0)
+        made.model = models.Unigram([*((name, scored.pop(name)) for name in special), *scored.items()], unk_id=special.index("<unk>"), byte_fallback=False)
         made.add_special_tokens(special)
     first, last = (special[2], special[3]) if kind == "wordpiece" else (special[0], special[2])
     ids = {name: made.token_to_id(name) for name in special}
