@@ -79,7 +79,7 @@ def _words(made: Tokenizer) -> list[str]:
 
 
 def _parts(words: list[str]) -> list[str]:
-    """Every letter of the words, and every pair of letters found in four of them: other words are put together of these."""
+    """Every letter of the words, and the pairs of letters that stand in four of them: other words are made of these."""
     pairs = Counter(word[i : i + 2] for word in words for i in range(len(word) - 1))
     return sorted({letter for word in words for letter in word} | {pair for pair, n in pairs.items() if n >= 4})
 
@@ -118,10 +118,14 @@ def tokenizer(kind: str, window: int = 80) -> PreTrainedTokenizerFast:
         made.pre_tokenizer = pre_tokenizers.Metaspace()
         made.decoder = decoders.Metaspace()
         words = _words(made)
-        scored = {part: -9.0 for part in _parts(words)}
+        scored = dict.fromkeys(_parts(words), -9.0)
         scored |= {word: -4.0 - rank / 1000 for rank, word in enumerate(words) if len(word) > 1}
         scored |= dict.fromkeys(special, 0.0)
-        made.model = models.Unigram([*((name, scored.pop(name)) for name in special), *scored.items()], unk_id=special.index("<unk>"), byte_fallback=False)
+        made.model = models.Unigram(
+            [*((name, scored.pop(name)) for name in special), *scored.items()],
+            unk_id=special.index("<unk>"),
+            byte_fallback=False,
+        )
         made.add_special_tokens(special)
     first, last = (special[2], special[3]) if kind == "wordpiece" else (special[0], special[2])
     ids = {name: made.token_to_id(name) for name in special}
