@@ -5,7 +5,8 @@ the budget, its layers are ranked by the relative error that quantization leaves
 float activations, and then
 
 1. every layer takes the smoothing strength with the least error, whatever it costs in speed;
-2. the layers with the largest error return to float: 1, 2, 4, … of them until the budget is kept, at most half;
+2. the layers with the largest error return to float: 1, 2, 4, … of them until the budget is kept and the outputs are
+   within the limits of the precision, at most half;
 3. the number is bisected, and each of them that turns out not to be needed goes back to integers.
 
 The point estimate decides. Beside it stands an interval by paired bootstrap, and whether the data could show so small a
@@ -32,6 +33,7 @@ from .source import Source
 from .variants import Draft, Drafts
 
 Step = Callable[[str], AbstractContextManager[Any]]
+Gate = Callable[[Draft], None]
 
 _MOST_RETURNED = 8
 """Layers that are tried in integers again, one by one, after the number of float layers was bisected."""
@@ -190,25 +192,28 @@ def prepare(contract: Contract, manifest: Manifest, tokenizer: TextTokenizer) ->
     return Court(contract, evaluation(contract.data, manifest, tokenizer, contract.metric))
 
 
-def keep(court: Court, drafts: Drafts, draft: Draft, choices: Sequence[Choice], step: Step) -> Kept:
-    """Measure a variant, and where it is over the budget find the layers to return to float.
+def keep(court: Court, drafts: Drafts, draft: Draft, choices: Sequence[Choice], step: Step, gate: Gate) -> Kept:
+    """Measure a variant, and where it is over the budget, or drifts from the model, find the layers to return to float.
 
     Args:
         draft: the variant as it is without a contract.
         choices: how its layers are quantized; empty for the float precisions, which are measured and judged only.
+        gate: raises DriftError for a variant whose outputs are not those of the source model.
 
     Raises:
         DriftError: no set of at most half of the layers in float keeps the contract; the message says what was closest.
     """
-    return _Search(court, drafts, draft.precision, step).run(draft, choices)
+    return _Search(court, drafts, draft.precision, step, gate).run(draft, choices)
 
 
 class _Search:
-    def __init__(self, court: Court, drafts: Drafts, precision: Any, step: Step) -> None:
+    def __init__(self, court: Court, drafts: Drafts, precision: Any, step: Step, gate: Gate) -> None:
         self._court = court
         self._drafts = drafts
         self._precision = precision
         self._step = step
+        self._gate = gate
+        self._drift: DriftError | None = None
         self._trials: list[Trial] = []
         self._strengths = "least cost"
         self._known: dict[frozenset[int], bool] = {}
@@ -268,6 +273,11 @@ class _Search:
         what = f"Measuring {draft.precision}" + (f" with {floats} layers in float" if floats else "")
         with self._step(what):
             answers, trial = self._court.measure(self._drafts.encoder(draft).forward)
+            if trial.kept:
+                try:
+                    self._gate(draft)
+                except DriftError as error:
+                    self._drift, trial = error, replace(trial, kept=False)
         trial = replace(trial, float_layers=floats, strengths=self._strengths)
         self._trials.append(trial)
         return answers, trial
@@ -283,6 +293,8 @@ class _Search:
 
     def _failed(self, layers: int) -> DriftError:
         best = min(self._trials, key=self._court.excess)
+        if self._drift is not None and self._court.excess(best) <= 0:
+            return self._drift
         contract = self._court.contract
         figures = [f"{self._court.evaluation.metric} drops by {best.drop:.4f}"]
         if contract.max_drop is not None:

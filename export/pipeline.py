@@ -124,6 +124,11 @@ def export(
     if trial is not None:
         with step("Measuring the source model") as advance:
             trial.measure_source(loaded, advance)
+
+    def close_to_source(draft: Draft) -> None:
+        outputs = parity.run(loaded, drafts.encoder(draft), _tokens(tokenizer, probe_texts))
+        parity.gate(parity.compare(loaded, wanted, outputs), wanted, draft.precision)
+
     made: list[Draft] = []
     kept: dict[str, contracts.Kept] = {}
     for name in precisions:
@@ -131,7 +136,7 @@ def export(
             choices = drafts.plan(name) if name.startswith("int") else []
             draft = drafts.draft(name, choices)
         if trial is not None:
-            kept[name] = contracts.keep(trial, drafts, draft, choices, step)
+            kept[name] = contracts.keep(trial, drafts, draft, choices, step, close_to_source)
             draft = kept[name].draft
         made.append(draft)
     with step("Comparing with the source model"):

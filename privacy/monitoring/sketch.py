@@ -69,15 +69,14 @@ class Memory:
         """Whether this very text was met before, and whether a similar one was; it is remembered."""
         tags = self._tags
         same = similar = False
-        whole = True
-        for key in keys:
-            slot = key & (_SLOTS - 1)
-            tag = (key >> 8 & 0xFFFFFFFF) | 1
-            if tags[slot] != tag:
-                tags[slot] = tag
-            elif whole:
-                same = True
-            else:
-                similar = True
-            whole = False
+        places = [(key & (_SLOTS - 1), (key >> 8 & 0xFFFFFFFF) | 1) for key in keys]
+        for number, (slot, tag) in enumerate(places):
+            if tags[slot] == tag:
+                if number:
+                    similar = True
+                else:
+                    same = True
+        # The key of the whole text is written last: another key of the same text may fall on its place.
+        for slot, tag in reversed(places):
+            tags[slot] = tag
         return same, similar

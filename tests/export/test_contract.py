@@ -2,6 +2,7 @@
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from cloister import CloisterError, DriftError
-from cloister.export import Contract, export
+from cloister.export import Contract, export, parity
 from cloister.export.evaluate import evaluation
 from cloister.export.labelled import Labelled, read_labelled
 from cloister.runtime import load
@@ -62,6 +63,22 @@ def test_a_layer_that_int8_ruins_returns_to_float_and_the_contract_is_kept(
     assert plain["drop"] > 0.1, "the planted channels hurt plain int8"
     assert not found["resolved"], "120 examples are too few for a budget of 0.02"
     assert any("in float" in step for step in steps)
+
+
+def test_a_variant_that_keeps_the_score_but_drifts_gets_layers_in_float_too(
+    tmp_path: Path, outliers: tuple[Path, Labelled], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, data = outliers
+    anything = Contract(data, max_drop=1.0)
+    report = export(model, tmp_path / "close", contract=anything)
+    assert report.accuracy is not None
+    assert [name.rsplit("layer.", 1)[1] for name in report.accuracy["float_layers"]] == ["1.output.dense"]
+
+    never = replace(parity.LIMITS["int8"], cosine_min=2.0)
+    monkeypatch.setitem(parity.LIMITS, "int8", never)
+    with pytest.raises(DriftError, match="drifts from the source model"):
+        export(model, tmp_path / "never", contract=anything)
+    assert not (tmp_path / "never").exists()
 
 
 def test_the_report_holds_figures_and_no_text(tmp_path: Path, outliers: tuple[Path, Labelled]) -> None:

@@ -58,6 +58,13 @@ def test_memory_knows_the_same_text_from_a_similar_one_and_from_another() -> Non
     assert memory.meet(sketcher.keys(b"an entirely different question about exchange rates")) == (False, False)
 
 
+def test_memory_knows_a_text_again_whose_keys_fall_on_one_place() -> None:
+    memory, keys = Memory(), tuple(number << 16 | 7 for number in range(1, 6))
+    assert memory.meet(keys) == (False, False)
+    assert memory.meet(keys)[0]
+    assert memory.meet(keys)[0]
+
+
 @given(st.lists(st.text(max_size=3000) | st.tuples(st.text(max_size=3000), st.text(max_size=3000)), max_size=9))
 def test_any_texts_are_read(texts: list[str | tuple[str, str]]) -> None:
     found = Reader(b"r" * 32).read(texts)
