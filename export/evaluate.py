@@ -166,10 +166,15 @@ def _entities(data: Labelled, manifest: Manifest, metric: str) -> _Reader:
     names = entity_labels(manifest.labels)
     places = align(data, names)
     wanted = [{(e.start, e.end, names[places[e.label]]) for e in x.entities} for x in data.examples]
+    unjudged = [
+        set() if x.annotated is None else set(names) - {names[places[label]] for label in x.annotated}
+        for x in data.examples
+    ]
 
     def answers(predictions: Sequence[Prediction]) -> Answers:
         got = [{(e.start, e.end, e.label) for e in cast(Tagging, p).entities} for p in predictions]
-        return Answers(metrics.entity_counts(wanted, got), [tuple(sorted(spans)) for spans in got])
+        judged = [{e for e in spans if e[2] not in out} for spans, out in zip(got, unjudged, strict=True)]
+        return Answers(metrics.entity_counts(wanted, judged), [tuple(sorted(spans)) for spans in got])
 
     return answers, lambda table, rows: metrics.entity_f1(cast(metrics.Integers, table)[rows])
 

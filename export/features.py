@@ -26,11 +26,13 @@ class Features:
         rows: each `{"input_ids": [n], "token_type_ids": [n]?, "labels": …}`.
         windows: for tagging the windows of each text; empty otherwise.
         truncated: examples cut to the model's window.
+        partial: the labels that a target past the last label allows, from the first such target on.
     """
 
     rows: list[Feature]
     windows: list[list[Window]]
     truncated: int = 0
+    partial: tuple[tuple[int, ...], ...] = ()
 
     def lengths(self) -> list[int]:
         """Tokens of each row."""
@@ -62,24 +64,33 @@ def _target(data: Labelled, example: Example, labels: Mapping[str, int]) -> Any:
     return chosen
 
 
-def tagging(data: Labelled, tokenizer: TextTokenizer, labels: Sequence[str]) -> Features:
+def tagging(
+    data: Labelled, tokenizer: TextTokenizer, labels: Sequence[str], known: Sequence[tuple[int, ...]] = ()
+) -> Features:
     """One row a window; each word's first token carries the word's label, as taggers are read.
 
-    Of a pair the first text is tagged, beside the whole second one.
+    Of a pair the first text is tagged, beside the whole second one. An unmarked word of a text in which only some
+    labels were looked for may carry any of the others: its target stands for O and all of these. `Features.partial`
+    says which, and goes on from `known`, so that several sets of data share their targets.
     """
     index = {label: number for number, label in enumerate(labels)}
+    partial = {allowed: len(labels) + number for number, allowed in enumerate(known)}
     rows, every = [], []
     for number, example in enumerate(data.examples):
         text, second = (example.input, None) if isinstance(example.input, str) else example.input
         windows = tokenizer.windows(text, number, second)
         every.append(windows)
+        unmarked = index["O"]
+        allowed = tuple(i for i, label in enumerate(labels) if label == "O" or not example.judged(label[2:]))
+        if len(allowed) > 1:
+            unmarked = partial.setdefault(allowed, len(labels) + len(partial))
         for window in windows:
             targets = np.full(len(window.tokens), IGNORED)
             tags = word_tags(text, window, example.entities)
             for word, tag in tags:
-                targets[window.content[word[0]]] = index[tag]
+                targets[window.content[word[0]]] = unmarked if tag == "O" else index[tag]
             rows.append({**_inputs(window.tokens), "labels": targets})
-    return Features(rows, every)
+    return Features(rows, every, partial=tuple(partial))
 
 
 def word_tags(text: str, window: Window, entities: Sequence[Entity]) -> list[tuple[list[int], str]]:

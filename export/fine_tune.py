@@ -204,7 +204,7 @@ def _fingerprint(base: Base, parts: Parts, task: str, options: TrainingOptions) 
             fields = (
                 row
                 if isinstance(row, str)
-                else (row.input, row.labels, row.score, [dataclasses.astuple(e) for e in row.entities])
+                else (row.input, row.labels, row.score, row.annotated, [dataclasses.astuple(e) for e in row.entities])
             )
             digest.update(repr(fields).encode())
     return digest.hexdigest()

@@ -122,12 +122,13 @@ def labelled_job(base: Base, parts: Parts, options: TrainingOptions, work: Path)
     seeded(options.seed)  # new layers are drawn when the model is made
     model = tagger(base, labels) if tags else classifier(base, labels, _PROBLEMS[train.kind])
 
-    def made(data: Labelled) -> Features:
+    def made(data: Labelled, known: Sequence[tuple[int, ...]] = ()) -> Features:
         if tags:
-            return features.tagging(data, tokenizer, labels)
+            return features.tagging(data, tokenizer, labels, known)
         return features.classification(data, tokenizer, align(data, names))
 
     rows = made(train)
+    chosen = None if validation is None else made(validation, rows.partial)
     metric = _METRICS[train.kind]
     job = Training(
         model,
@@ -136,9 +137,9 @@ def labelled_job(base: Base, parts: Parts, options: TrainingOptions, work: Path)
         padding_id=getattr(base.config, "pad_token_id", None) or 0,
         work=work,
         weights=_weights(rows, train, labels) if options.balanced else None,
+        partial=(chosen or rows).partial,
     )
     job.begin(rows.rows)
-    chosen = None if validation is None else made(validation)
 
     def measure(logits: Sequence[Floats]) -> Mapping[str, float]:
         return {} if validation is None or chosen is None else quality(validation, chosen, logits, labels, names)
@@ -168,7 +169,8 @@ def quality(
         for example, windows in zip(data.examples, rows.windows, strict=True):
             text = example.input if isinstance(example.input, str) else example.input[0]
             parts = [next(flat)[: len(window.tokens)] for window in windows]
-            found.append({(e.start, e.end, e.label) for e in heads.tagging(text, windows, parts, labels).entities})
+            entities = heads.tagging(text, windows, parts, labels).entities
+            found.append({(e.start, e.end, e.label) for e in entities if example.judged(e.label)})
         wanted = [{(e.start, e.end, e.label) for e in example.entities} for example in data.examples]
         return {"entity_f1": metrics.entity_f1(metrics.entity_counts(wanted, found))}
     table = np.stack(logits)
@@ -195,7 +197,8 @@ def _weights(rows: Features, data: Labelled, labels: Sequence[str]) -> list[floa
         ratio = (len(data.examples) - with_label) / np.maximum(with_label, 1)
         return [float(weight) for weight in np.clip(ratio, 1 / _HEAVIEST, _HEAVIEST)]
     targets = np.concatenate([np.atleast_1d(row["labels"]) for row in rows.rows])
-    counts = np.bincount(targets[targets != features.IGNORED], minlength=len(labels)).astype(np.float64)
+    known = (targets != features.IGNORED) & (targets < len(labels))
+    counts = np.bincount(targets[known], minlength=len(labels)).astype(np.float64)
     weights = counts.sum() / (len(labels) * np.maximum(counts, 1))
     return [float(weight) for weight in np.minimum(weights, _HEAVIEST)]
 

@@ -55,6 +55,7 @@ class Example:
         labels: single-label data has exactly one, multi-label data none or more.
         score: regression data's number.
         entities: tagging data's spans of the text (of a pair's first text), in order, without overlaps.
+        annotated: labels that were looked for in this text; None for all. What is not marked may carry any other label.
         answers: accepted answers; each occurs in the context.
     """
 
@@ -63,12 +64,17 @@ class Example:
     labels: tuple[str, ...] = ()
     score: float | None = None
     entities: tuple[Entity, ...] = ()
+    annotated: tuple[str, ...] | None = None
     answers: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its labels, or those of its entities."""
-        return self.labels or tuple(entity.label for entity in self.entities)
+        """Its labels, or those of its entities and those that were looked for."""
+        return self.labels or (*(entity.label for entity in self.entities), *(self.annotated or ()))
+
+    def judged(self, label: str) -> bool:
+        """Whether an entity with this label in the text is right or wrong: not where nobody looked for such."""
+        return self.annotated is None or label in self.annotated
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -108,7 +114,9 @@ class Labelled:
 
     def counts(self) -> Counter[str]:
         """How many examples have each label; entities are counted one by one."""
-        return Counter(label for example in self.examples for label in example.names)
+        if self.kind == "tagging":
+            return Counter(entity.label for example in self.examples for entity in example.entities)
+        return Counter(label for example in self.examples for label in example.labels)
 
     def require(self, *kinds: Kind) -> None:
         """Refuse data of another kind than the task needs.
@@ -131,7 +139,8 @@ def read_labelled(path: Path) -> Labelled:
 
     The kind is told from the fields and must be the same on every line: `label` (a text or a whole number; a list for
     multi-label), `score`, `entities`, or `answers` (SQuAD's object, a list of texts, or of `{"text", "answer_start"}`)
-    or `answer`. `text_pair` makes a pair. Other fields are ignored.
+    or `answer`. `text_pair` makes a pair; `annotated` beside `entities` names the labels that were looked for in this
+    text. Other fields are ignored.
 
     Raises:
         InvalidInput: a malformed line, an empty text, spans that overlap or lie outside of the text, an answer that is
@@ -141,7 +150,7 @@ def read_labelled(path: Path) -> Labelled:
     kind, examples = _examples(path.name, _rows(path))
     data = _deduplicated(path.name, kind, examples)
     if kind == "tagging":
-        if not data.labels:
+        if not data.counts():
             raise InvalidInput(f"{path.name} has no entity at all", hint="mark at least one span")
     elif kind != "question_answering" and len({_target(example) for example in data.examples}) < 2:
         what = "one score only" if kind == "regression" else "one class only"
@@ -291,7 +300,18 @@ class _Line:
         for left, right in itertools.pairwise(found):
             if right.start < left.end:
                 raise self.wrong("two entities overlap", "a tagger gives each character one label: keep one of them")
-        return "tagging", Example(self.line, given, entities=tuple(found))
+        return "tagging", Example(self.line, given, entities=tuple(found), annotated=self._annotated(found))
+
+    def _annotated(self, found: Sequence[Entity]) -> tuple[str, ...] | None:
+        value = self.fields.get("annotated")
+        if value is None:
+            return None
+        if not isinstance(value, list):
+            raise self.wrong("annotated is not a list of labels", 'write "annotated": ["PERSON", "LOCATION"]')
+        names = tuple(sorted({self.named(item) for item in value}))
+        if not {entity.label for entity in found} <= set(names):
+            raise self.wrong("an entity has a label that is not among the annotated ones", "name it in annotated too")
+        return names
 
     def _entity(self, item: object, text: str) -> Entity:
         if not isinstance(item, dict):
@@ -361,7 +381,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _target(example: Example) -> object:
-    return frozenset(example.labels), example.score, example.entities, frozenset(example.answers)
+    return frozenset(example.labels), example.score, example.entities, example.annotated, frozenset(example.answers)
 
 
 def _deduplicated(name: str, kind: Kind, examples: Sequence[Example]) -> Labelled:

@@ -158,6 +158,7 @@ class Training:
         model: from one of the functions above.
         loss: what the targets are.
         weights: `[labels]`, how much each class counts; None for all the same.
+        partial: labels that each target past the last label allows (see `Features.partial`).
         work: folder for checkpoints, which a later run goes on from.
     """
 
@@ -170,6 +171,7 @@ class Training:
         padding_id: int,
         work: Path,
         weights: Sequence[float] | None = None,
+        partial: Sequence[Sequence[int]] = (),
     ) -> None:
         self.model = model
         self._loss = loss
@@ -177,6 +179,7 @@ class Training:
         self._padding_id = padding_id
         self._work = work
         self._weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
+        self._partial = partial
 
     def run(
         self,
@@ -316,12 +319,42 @@ class Training:
         match self._loss:
             case "classes":
                 return nn.functional.cross_entropy(logits, labels, weight=weights)
+            case "tokens" if self._partial:
+                return partial_cross_entropy(logits.flatten(0, 1), labels.flatten(), self._partial, weights)
             case "tokens":
                 return nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), weight=weights)
             case "flags":
                 return nn.functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weights)
             case "numbers":
                 return nn.functional.mse_loss(logits[:, 0], labels)
+
+
+def partial_cross_entropy(
+    logits: Tensor, targets: Tensor, partial: Sequence[Sequence[int]], weights: Tensor | None = None
+) -> Tensor:
+    """Mean cross-entropy where some targets allow several labels: of those the sum of the probabilities counts.
+
+    The marginal likelihood of partial annotation (Tsuboi et al., COLING 2008), token by token.
+
+    Args:
+        targets: a label, `IGNORED`, or `labels + k` for what `partial[k]` allows.
+        weights: `[labels]`; a target of several labels has the weight of its first one, which is O.
+
+    Shape: logits `[n, labels]`, targets `[n]` -> scalar.
+    """
+    counted = targets != IGNORED
+    logits, targets = logits[counted].float(), targets[counted]
+    width = logits.shape[1]
+    allowed = torch.full((width + len(partial), width), -torch.inf, device=logits.device)
+    allowed.fill_diagonal_(0.0)
+    for number, labels in enumerate(partial):
+        allowed[width + number, list(labels)] = 0.0
+    losses = logits.logsumexp(1) - (logits + allowed[targets]).logsumexp(1)
+    if weights is None:
+        return losses.mean()
+    first = torch.tensor([*range(width), *(labels[0] for labels in partial)], device=logits.device)
+    share = weights[first[targets]]
+    return (losses * share).sum() / share.sum()
 
 
 def _first(predictions: Any) -> NDArray[np.float32]:

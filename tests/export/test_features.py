@@ -1,6 +1,8 @@
 """Splits and targets: nothing leaks from one side to the other; a tagger that is right gives back what was marked."""
 
 import numpy as np
+import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
@@ -82,6 +84,42 @@ def test_a_tagger_that_is_right_gives_back_the_entities(words: list[str], kind: 
         logits.append(perfect)
     found = heads.tagging(text, rows.windows[0], logits, labels).entities
     assert [(e.start, e.end, e.label) for e in found] == [(e.start, e.end, e.label) for e in entities]
+
+
+def test_words_that_nobody_judged_may_carry_what_was_not_looked_for() -> None:
+    labels = bio(["L", "P"])  # O B-L I-L B-P I-P
+    entities = (Entity(0, 3, "P"),)
+    examples = (
+        Example(1, "Ann met Bo", entities=entities, annotated=("P",)),
+        Example(2, "Ann met Bo", entities=entities, annotated=("L", "P")),
+        Example(3, "Ann met Bo", entities=entities),
+        Example(4, "Ann met Bo", annotated=("L",)),
+    )
+    made = tagging(Labelled("d", "tagging", examples), TOKENIZERS["wordpiece"], labels)
+    targets = [row["labels"][row["labels"] != IGNORED].tolist() for row in made.rows]
+    assert targets == [[3, 5, 5], [3, 0, 0], [3, 0, 0], [6, 6, 6]]
+    assert made.partial == ((0, 1, 2), (0, 3, 4))
+    only = Labelled("e", "tagging", examples[3:])
+    assert tagging(only, TOKENIZERS["wordpiece"], labels, made.partial).partial == made.partial
+
+
+def test_the_loss_of_a_target_with_several_labels_is_of_their_sum() -> None:
+    from cloister.export.training import partial_cross_entropy
+
+    logits = torch.tensor(np.random.default_rng(0).normal(size=(6, 4)), dtype=torch.float32, requires_grad=True)
+    targets = torch.tensor([1, 4, IGNORED, 0, 5, 3])
+    partial = [(0, 2), (0, 1, 2, 3)]
+    probabilities = torch.softmax(logits, 1)
+    sums = [probabilities[0, 1], probabilities[1, [0, 2]].sum(), probabilities[3, 0], probabilities[5, 3]]
+    loss = partial_cross_entropy(logits, targets, partial)
+    assert loss.item() == pytest.approx(-sum(float(p.log()) for p in sums) / 5, abs=1e-6)  # all allowed: no loss
+    weights = torch.tensor([0.5, 2.0, 1.0, 1.0])
+    shares = [2.0, 0.5, 0.5, 1.0]
+    wanted = -sum(w * float(p.log()) for w, p in zip(shares, sums, strict=True)) / (sum(shares) + 0.5)
+    assert partial_cross_entropy(logits, targets, partial, weights).item() == pytest.approx(wanted, abs=1e-6)
+    loss.backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
 
 
 def test_a_span_that_cuts_a_word_marks_the_word() -> None:

@@ -144,6 +144,33 @@ def test_tagging_from_data_to_answers(base: Path, tmp_path: Path) -> None:
     assert [(e.start, e.end, e.label) for e in cast(Tagging, result).entities] == [(7, 10, "PER")]
 
 
+def test_corpora_that_looked_for_different_labels_teach_one_tagger_both(base: Path, tmp_path: Path) -> None:
+    names, places = ["Ann", "Bob", "Eve", "Tom"], ["Rome", "Oslo", "Lima", "Bonn"]
+    rows = []
+    for i in range(24):
+        name, place = names[i % 4], places[i // 4 % 4]
+        text = f"we saw {name} in {place} on day {i}"
+        person = {"start": 7, "end": 10, "label": "PER"}
+        where = {"start": 14, "end": 14 + len(place), "label": "LOC"}
+        kept = [person] if i % 2 else [where]
+        rows.append({"text": text, "entities": kept, "annotated": [kept[0]["label"]]})
+    held = [{"text": "we saw Tom in Rome on day 99", "entities": [person], "annotated": ["PER"]}] * 2
+    report = finetune(
+        base,
+        lines(tmp_path / "d.jsonl", rows),
+        tmp_path / "m",
+        task="token-classification",
+        evaluation=lines(tmp_path / "e.jsonl", held),
+        options=FAST,
+    )
+    assert report.labels == ["LOC", "PER"]
+    assert report.metrics["entity_f1"] == 1.0, "a place that nobody looked for is not held against it"
+    export(tmp_path / "m", tmp_path / "b")
+    (result,) = load(tmp_path / "b").predict(["we saw Tom in Rome on day 99"])
+    found = [(e.text, e.label) for e in cast(Tagging, result).entities]
+    assert found == [("Tom", "PER"), ("Rome", "LOC")]
+
+
 def test_pre_training_from_a_config_then_fine_tuning(base: Path, tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     for path in base.iterdir():
