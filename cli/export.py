@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from .. import InvalidInput
+from .. import InvalidInput, StorageError
 from .progress import steps
 from .table import accuracy, show
 
@@ -47,6 +47,9 @@ def export(
     ] = None,
     template: Annotated[str | None, typer.Option(help="Zero-shot: the hypothesis, with {} for the label.")] = None,
     multi_label: Annotated[bool, typer.Option("--multi-label", help="Zero-shot: several labels may fit.")] = False,
+    provenance: Annotated[
+        Path | None, typer.Option(help="JSON object of texts about data, code and seeds, to stand in the manifest.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is already there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
 ) -> None:
@@ -91,6 +94,7 @@ def export(
         calibration=texts,
         contract=contract,
         head=HeadOptions(threshold=_thresholds(threshold), template=template, multi_label=multi_label),
+        provenance=None if provenance is None else _provenance(provenance),
         force=force,
         step=steps(),
     )
@@ -107,6 +111,18 @@ def export(
         rows |= _variant(made)
     rows |= {"digest": report.digest, "time": f"{report.seconds:.1f} s"}
     show(rows)
+
+
+def _provenance(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise StorageError(f"cannot read {path.name}: {error.strerror}", hint="check the path") from error
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise InvalidInput(f"{path.name} is not a JSON object of texts", hint='write {"data": "…", "licence": "…"}')
+    return found
 
 
 def _variant(made: dict[str, Any]) -> dict[str, str]:

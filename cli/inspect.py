@@ -86,6 +86,7 @@ def inspect(
     origin = manifest.source
     rows["source"] = f"{origin.name} ({origin.architecture}), weights {origin.weights_sha256[:16]}…"
     rows["calibration"] = origin.calibration
+    rows |= {f"says {name}": value for name, value in origin.provenance.items()}
     rows["made with"] = ", ".join(f"{name} {number}" for name, number in origin.versions.items())
     show(rows)
 

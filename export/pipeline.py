@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -78,6 +78,7 @@ def export(
     calibration: Sequence[str] | None = None,
     contract: Contract | None = None,
     head: HeadOptions | None = None,
+    provenance: Mapping[str, str] | None = None,
     force: bool = False,
     step: Step = nullcontext,
 ) -> Report:
@@ -89,6 +90,7 @@ def export(
         task: one of the supported tasks; told from the model's config when None.
         precision: `int8` (row-wise, with smoothed activations), `int4` (weights), `fp16` (for CUDA), `fp32`; several in
             a list or separated by commas make a bundle with as many variants, the preferred one first.
+        provenance: what the bundle's manifest says of where the model came from: data, code, seeds, licences.
         calibration: texts of the model's domain, at most 512 are read; the built-in set when None. Of them the bundle
             keeps ranges of activations, and counts of labels, scores and lengths for monitoring.
         contract: labelled data and how much quality may be lost on it; integer variants return layers to float until
@@ -163,6 +165,7 @@ def export(
         manifest = msgspec.structs.replace(
             manifest,
             components=[Component(kind="encoder", variants=variants)],
+            source=msgspec.structs.replace(manifest.source, provenance=dict(provenance or {})),
             reports=sorted(set(files) & {report.TABLE, report.CHART}),
             files=[bundle.file_entry(name, data) for name, data in sorted(files.items())],
         )

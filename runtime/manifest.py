@@ -213,7 +213,9 @@ class Head(_Strict, frozen=True):
 
 
 class Source(_Strict, frozen=True):
-    """Where the bundle came from. Versions are those of the exporting environment."""
+    """Where the bundle came from. Versions are those of the exporting environment; `provenance` is what the exporter
+    said about data, code and seeds.
+    """
 
     name: str
     architecture: str
@@ -221,6 +223,7 @@ class Source(_Strict, frozen=True):
     weights_sha256: Digest
     versions: dict[str, str]
     calibration: Literal["built-in", "user", "none"]
+    provenance: dict[str, str] = {}
 
 
 class Manifest(_Strict, frozen=True):

@@ -25,7 +25,9 @@ def test_a_model_folder_becomes_answers(tmp_path: Path, make_model: Callable[...
     texts = tmp_path / "texts.jsonl"
     texts.write_text("\n".join(json.dumps({"text": f"a calibration text, number {i}"}) for i in range(30)))
     source = make_model("distilbert", "text-classification", labels=["NEGATIVE", "POSITIVE"])
-    done = cloister("export", source, out, "--calibration", texts, "--json")
+    said = tmp_path / "provenance.json"
+    said.write_text(json.dumps({"data": "made up", "seed": "7"}))
+    done = cloister("export", source, out, "--calibration", texts, "--provenance", said, "--json")
     assert done.returncode == 0, done.stderr
     assert done.stderr == b""
     report = json.loads(done.stdout)
@@ -38,6 +40,8 @@ def test_a_model_folder_becomes_answers(tmp_path: Path, make_model: Callable[...
     shown = json.loads(cloister("inspect", out, "--json").stdout)
     assert shown["digest"] == report["digest"]
     assert shown["source"]["calibration"] == "user"
+    assert shown["source"]["provenance"] == {"data": "made up", "seed": "7"}
+    assert b"made up" in cloister("inspect", out).stdout
     assert b"POSITIVE" in cloister("inspect", out).stdout
     assert json.loads(cloister("check", out, "--json").stdout)["holds"] is True
     answers = cloister("predict", out, "good", "bad").stdout.decode().splitlines()
@@ -99,6 +103,18 @@ def test_failures_say_what_and_what_to_do(arguments: list[str], code: int) -> No
 @pytest.mark.parametrize("command", ["export", "inspect", "check", "predict"])
 def test_help_has_an_example(command: str) -> None:
     assert f"cloister {command}" in cloister(command, "--help").stdout.decode()
+
+
+@pytest.mark.parametrize("content", [b"[]", b'{"seed": 7}', b"{", b"\xff"])
+def test_bad_provenance_writes_nothing(tmp_path: Path, make_model: Callable[..., Path], content: bytes) -> None:
+    (tmp_path / "p.json").write_bytes(content)
+    source = make_model("bert", "text-classification")
+    done = cloister("export", source, tmp_path / "out", "--provenance", tmp_path / "p.json")
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: p.json is not a JSON object of texts\nhint: ")
+    missing = cloister("export", source, tmp_path / "out", "--provenance", tmp_path / "q.json")
+    assert missing.stderr.startswith(b"error: cannot read q.json")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_bad_calibration_file_is_named(tmp_path: Path, make_model: Callable[..., Path]) -> None:

@@ -1,0 +1,1 @@
+"""Recipes of what ships with the package, re-runnable."""
