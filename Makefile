@@ -33,7 +33,7 @@ light: ## creates .venv-light with cloister[cpu] alone: what a serving machine h
 check: install ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(addprefix .types/cloister/,__init__.py cli export runtime privacy benchmarks) tests
+	$(BIN)/mypy $(addprefix .types/cloister/,__init__.py cli export runtime privacy benchmarks recipes) tests
 
 test: check ## check, then every test
 	$(BIN)/python -m pytest
