@@ -39,9 +39,8 @@ PLACES = ("city", "country", "region", "location", "landmark")
 SLOT = re.compile(r"\{([a-z]+(?:_[a-z]+)*|H(?:e|is))(?:_([1-9]))?(?:\|(lower|upper))?\}")
 CHOICE = re.compile(r"\[\[([^\[\]]*\|[^\[\]]*)\]\]")
 
-# Share of texts that are made of two templates.
-_JOINED = 0.2
-_NEGATIVE = 0.16
+_NEGATIVE = 0.18  # share of texts that begin with a negative template
+_LENGTHS = (75, 15, 7, 3)  # chances of one, two, three and four templates in a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,14 +224,20 @@ def _choices(part: Part, negative: bool) -> tuple[str, ...]:
     return tuple(i for i in of_part(part) if i.startswith("negative-") == negative and not i.startswith("neutral-"))
 
 
-def _pick(rng: random.Random, part: Part) -> str:
-    return rng.choice(_choices(part, rng.random() < _NEGATIVE))
+def _chosen(rng: random.Random, part: Part) -> list[str]:
+    """Templates of one text, most often one. A text that begins with a negative one seldom has others."""
+    number = rng.choices((1, 2, 3, 4), _LENGTHS)[0]
+    if rng.random() >= _NEGATIVE:
+        ids = [rng.choice(_choices(part, False)) for _ in range(number)]
+        return [rng.choice(_choices(part, True)) if n and rng.random() < 0.25 else name for n, name in enumerate(ids)]
+    if rng.random() < 0.2:
+        return [rng.choice(_choices(part, n == 0)) for n in range(2)]
+    more = rng.randrange(3)
+    return [rng.choice(_choices(part, True)) for _ in range(number + more)]
 
 
 def _example(rng: random.Random, part: Part) -> Example:
-    chosen = [_pick(rng, part)]
-    if rng.random() < _JOINED:
-        chosen.append(_pick(rng, part))
+    chosen = _chosen(rng, part)
     made: list[Segment] = []
     people: list[Identity] = []
     for name in chosen:
@@ -252,7 +257,7 @@ def _example(rng: random.Random, part: Part) -> Example:
 def examples(seed: int, count: int, part: Part) -> Iterator[Example]:
     """Labelled texts of a part, no text twice.
 
-    Names belong to the part (see `identities`) and templates too; a sixth of the texts is made of negative templates.
+    Names belong to the part (see `identities`) and templates too; about a sixth of the texts has no entity.
     """
     rng = random.Random(f"english {part} {seed}")
     seen: set[str] = set()

@@ -15,7 +15,7 @@ CONTRACTS = (
     "The Guarantor {person|upper} of {address|upper} guarantees the Obligations under the Facility up to {amount}.",
     "Exhibit B. Key personnel of the Contractor: {person} (lead), {person_2} (deputy). Neither may be replaced without consent of {agency}.",
     "Governing Law. This Agreement is governed by the laws of {country}. Signed in {city}, {month}.",
-    "Minutes of the Board Meeting of {company} held at {street}, {city}, on {date} at {time}. Chair: {title} {last}. Minutes: {initials_2}.",
+    "Minutes of the Board Meeting of {company} held at {address}, on {date} at {time}. Chair: {title} {last}. Minutes: {initials_2}.",
     "Upon termination, {last} shall return the Equipment to {company}. The Non-Compete Period ends on {date}.",
 )
 
@@ -31,7 +31,7 @@ NEWS = (
     "Thousands of {religion} pilgrims arrived in {city} on {date}, local officials of the {agency} said.",
     "{person} ({year}-{year_2}) was a {nationality} painter who lived in {city} and {city_2}.",
     "Born in {city} to {nationality} parents, {last} moved to {country} in {year} and founded {company} with {person_2}.",
-    "The exhibition, which opens on {date}, shows works by {person}, {person_2} and {initials_3}. {org}, {street}, {city}.",
+    "The exhibition, which opens on {date}, shows works by {person}, {person_2} and {initials_3}. {org}, {address}.",
     "{person} Named Chief Executive of {company}",
     "{company} to Buy {company_2} for {amount}, Says {last}",
     "Interview: {person} on {topic}",

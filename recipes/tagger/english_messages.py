@@ -77,7 +77,7 @@ EMAILS = (
     "Good afternoon,\nI represent {person}, residing at {address}, in the matter {id}. Please direct all letters to {company}.\n\n{title_3} {last_3}",
     "Hello, could you change the delivery address from {address} to {address_2}? Thank you, {initials}",
     "Team,\n\nplease welcome {person}! {first} joins us from {company} in {city} as {role}. {He} speaks three languages and supports {club}.\n\n{first_2}",
-    "We regret to inform you that {title} {last} passed away on {date}. The service is at {time} at {street}, {city}.",
+    "We regret to inform you that {title} {last} passed away on {date}. The service is at {time} at {address}.",
     "Out of office: I am away until {date}. In urgent cases contact {person} ({phone}) or {first_2} in our {city} office.",
     "Attendees: {person}; {person_2}; {last_first_3}\nWhen: {date} {time}\nWhere: {address}",
     "Dear Customer Service,\n\nMy order {id} should have arrived {relative}. It was sent to {address}, where I no longer live.\n\nYours sincerely\n{title} {person}",

@@ -60,9 +60,13 @@ class Identity:
     family_first: bool
 
 
+# Letters that do not come apart into a plain one and its accent.
+_PLAIN = str.maketrans("łøđħı", "lodhi")
+
+
 def fold(word: str) -> str:
     """Case and accents away: `José` and `JOSE` are one name."""
-    letters = unicodedata.normalize("NFKD", word.casefold().replace("ł", "l").replace("ø", "o").replace("đ", "d"))
+    letters = unicodedata.normalize("NFKD", word.casefold().translate(_PLAIN))
     return "".join(c for c in letters if not unicodedata.combining(c))
 
 
@@ -131,16 +135,15 @@ def _locales(origin: str, part: Part) -> tuple[str, ...]:
 
 def identity(rng: random.Random, part: Part, origin: str | None = None, gender: Gender | None = None) -> Identity:
     """A person whose names belong to `part`; origin and gender drawn evenly where not given."""
-    origin = origin or rng.choice(list(ORIGINS))
-    gender = gender or rng.choice(GENDERS)
-    locale = rng.choice(_locales(origin, part))
-    first, last = first_names(locale, gender, part), last_names(locale, gender, part)
+    region, drawn = origin or rng.choice(list(ORIGINS)), gender or rng.choice(GENDERS)
+    locale = rng.choice(_locales(region, part))
+    first, last = first_names(locale, drawn, part), last_names(locale, drawn, part)
     return Identity(
         first=rng.choice(first),
         middle=rng.choice(first),
         last=rng.choice(last),
         second=rng.choice(last),
-        gender=gender,
-        origin=origin,
+        gender=drawn,
+        origin=region,
         family_first=locale in {"*chinese", "*japanese", "*korean", "*vietnamese"} and rng.random() < 0.5,
     )

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,7 +24,13 @@ def _title(text: str) -> str:
 
 def recase(made: list[Segment], casing: Casing) -> list[Segment]:
     """All letters lower-case or upper-case, or every word with a capital."""
-    change = {"original": str, "lower": str.lower, "upper": str.upper, "title": _title}[casing]
+    changes: dict[Casing, Callable[[str], str]] = {
+        "original": str,
+        "lower": str.lower,
+        "upper": str.upper,
+        "title": _title,
+    }
+    change = changes[casing]
     return [Segment(change(segment.text), segment.label) for segment in made]
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import random
+from collections.abc import Iterable
 from functools import cache
 
 from .identities import Part, fold, identity, word_part
@@ -30,7 +31,7 @@ _FAKER = {
 @cache
 def _faker(attribute: str, locale: str, part: Part) -> tuple[str, ...]:
     provider = importlib.import_module(f"faker.providers.address.{locale}").Provider
-    values = getattr(provider, attribute, None) or getattr(provider, "street_names", ())
+    values: Iterable[str | tuple[str, ...]] = getattr(provider, attribute, None) or provider.street_names
     flat = {value if isinstance(value, str) else value[-1] for value in values}
     kept = (v for v in flat if 3 <= len(v) <= 24 and fold(v).replace(" ", "").replace("-", "").isalpha())
     return tuple(sorted(v for v in kept if all(ord(c) < 0x250 for c in v) and word_part(v) == part))
