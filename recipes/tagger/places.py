@@ -22,7 +22,7 @@ from .words import (
 
 _FAKER = {
     "cities": words(
-        "cs_CZ de_AT de_CH de_DE en_IN es_CO fr_DZ hr_HR id_ID it_IT nl_BE nl_NL pl_PL pt_PT ro_RO sk_SK sl_SI sv_SE fi_FI zu_ZA"
+        "cs_CZ de_AT de_CH de_DE en_IN fr_DZ hr_HR id_ID it_IT nl_BE nl_NL pl_PL pt_PT ro_RO sk_SK sl_SI sv_SE fi_FI zu_ZA"
     ),
     "streets": words("cs_CZ da_DK hr_HR id_ID pl_PL sk_SK sl_SI vi_VN zu_ZA"),
 }
@@ -30,10 +30,10 @@ _FAKER = {
 
 @cache
 def _faker(attribute: str, locale: str, part: Part) -> tuple[str, ...]:
+    """Names of a Faker list in Latin script, of letters alone, in a part by the hash of the whole name."""
     provider = importlib.import_module(f"faker.providers.address.{locale}").Provider
-    values: Iterable[str | tuple[str, ...]] = getattr(provider, attribute, None) or provider.street_names
-    flat = {value if isinstance(value, str) else value[-1] for value in values}
-    kept = (v for v in flat if 3 <= len(v) <= 24 and fold(v).replace(" ", "").replace("-", "").isalpha())
+    values: Iterable[str] = getattr(provider, attribute, None) or provider.street_names
+    kept = (v for v in set(values) if 3 <= len(v) <= 24 and fold(v).replace(" ", "").replace("-", "").isalpha())
     return tuple(sorted(v for v in kept if all(ord(c) < 0x250 for c in v) and word_part(v) == part))
 
 
