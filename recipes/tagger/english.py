@@ -32,7 +32,7 @@ PRONOUNS = {
     "He": ("She", "He"),
     "His": ("Her", "His"),
 }
-DATES = ("date", "dob", "time", "weekday", "relative", "month", "year", "iso")
+DATES = ("date", "dob", "time", "weekday", "relative", "past", "future", "month", "year", "iso")
 GROUPS = ("nrp", "nationality", "religion", "politics", "people")
 PERSONS = ("person", "first", "last", "last_first", "initials", "given_names", "last_initial")
 PLACES = ("city", "country", "region", "location", "landmark")
@@ -169,6 +169,8 @@ def spelled(rng: random.Random, person: Identity, slot: str) -> str:
     draw = rng.random()
     if person.family_first:
         return f"{last} {first}"
+    if person.origin == "east_asia":
+        return f"{first} {last}"
     if draw < 0.06:
         return f"{first} {person.middle[0]}. {last}"
     if draw < 0.12:

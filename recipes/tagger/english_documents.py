@@ -21,8 +21,8 @@ CONTRACTS = (
 
 NEWS = (
     "{city|upper} - {person}, head of {org}, said on {weekday} that the company would close its plant in {city_2} by {month}.",
-    "{title} {last} met {nationality} leaders in {city} {relative} to discuss trade with {country}.",
-    "Police in {city} arrested a {number}-year-old man {relative}. The suspect, named as {person}, appeared before {agency} on {weekday}.",
+    "{title} {last} met {nationality} leaders in {city} {past} to discuss trade with {country}.",
+    "Police in {city} arrested a {number}-year-old man {past}. The suspect, named as {person}, appeared before {agency} on {weekday}.",
     "{company} shares rose 4% after {last}, its new chief executive, announced a deal with {company_2}.",
     '"We are ready," said {person}, the {nationality} midfielder, who joined {club} from {club_2} in {month}.',
     "The {politics} candidate {person} won {region} by a narrow margin, with {last_2} of the {politics_2} party second.",
@@ -38,9 +38,9 @@ NEWS = (
     "Correction: An article on {date} misspelled the name of {person}. It also stated that {he} works for {org}; {he} left in {year}.",
     "Analysts at {bank} expect {country} and {country_2} to sign the treaty at {time} on {weekday}.",
     'After {number} years, {title} {last} retires from {school}. "{first} taught half the town," said {person_2}.',
-    "{people} and {people_2} voted {relative}. Turnout in {region} was high.",
+    "{people} and {people_2} voted {past}. Turnout in {region} was high.",
     "{title} {last} wrote for the majority; {title_2} {last_2} dissented.",
-    "The {nationality} government rejected the offer of {org}, {person}'s spokesman said {relative}.",
+    "The {nationality} government rejected the offer of {org}, {person}'s spokesman said {past}.",
     "Weather for {location}: rain on {weekday}, sun from {time}.",
 )
 
@@ -63,9 +63,9 @@ PROSE = (
     "They call {him} {first} the Great, though {he} was born plain {person} in {city}.",
     "Our guide {first} ({nationality}, {number}) knew every stone of {location}.",
     "The police officer asked {person} for {his} papers; {he} showed a {nationality} passport issued on {date}.",
-    "Dear diary, {relative} I told {first} everything. {first_2} must not know. {weekday} we leave for {location}.",
+    "Dear diary, {past} I told {first} everything. {first_2} must not know. {weekday} we leave for {location}.",
     "Statement of {person}: On {date} at about {time} I was walking along {street} when I saw {title_2} {last_2} leave the building.",
-    "{number} people died when the bus from {city} to {city_2} left the road near {location} {relative}; the driver, {person}, survived.",
+    "{number} people died when the bus from {city} to {city_2} left the road near {location} {past}; the driver, {person}, survived.",
     "The defendant, {initials}, a {nationality} citizen, resides at {address} and was represented by {person_2} of {company}.",
     "Thanks to {first}, {first_2}, {initials_3} and everyone at {university} for comments on an early draft.",
     "For my {nationality} friends: {org} opens at {time} on {date} in {city}.",
@@ -77,10 +77,10 @@ PROSE = (
 REQUESTS = (
     "Write a birthday poem for my friend {first} who lives in {city} and works at {company}.",
     "Translate this: my name is {person}, I am {nationality} and I arrived in {country} on {date}.",
-    "Summarise this: {person} from {company} met {title_2} {last_2} in {city} to discuss {topic}. They agreed to talk again {relative}.",
+    "Summarise this: {person} from {company} met {title_2} {last_2} in {city} to discuss {topic}. They agreed to talk again {future}.",
     "Draft an e-mail to {title} {last} at {org} asking for an extension until {date}.",
     "Find flights from {city} to {city_2} on {date}, back {weekday}, for {person} and {person_2}.",
-    "remind me to call {first|lower} at {time|lower} {relative|lower}",
+    "remind me to call {first|lower} at {time|lower} {future|lower}",
     "How far is it from {address} to {city}?",
     "what time is it in {city|lower} when its {time|lower} in {city_2|lower}",
     "Send {amount} to {first} {last} for the dinner {relative}",
@@ -94,7 +94,7 @@ REQUESTS = (
     "Which {religion} holidays fall in {month}?",
     "Explain to a {nationality} tourist how to get from {street} to {location}",
     "play the new album by {person|lower}",
-    "what's the weather like in {location|lower} {relative|lower}",
+    "what's the weather like in {location|lower} {future|lower}",
     "cancel {first|lower}'s order, {he} moved to {country|lower}",
 )
 

@@ -47,10 +47,10 @@ LOGS = (
 )
 
 TICKETS = (
-    "Ticket #{id}: {person} reports that {product} does not start since {relative}. Assigned to {first_2}.",
+    "Ticket #{id}: {person} reports that {product} does not start since {past}. Assigned to {first_2}.",
     "[{id}] Customer {title} {last} wants a refund of {amount}. Escalated to {person_2}, {org}.",
     "Summary: cannot log in\nReporter: {person}\nAssignee: {person_2}\nCreated: {date}\nDescription: error {number} when opening {url}",
-    "{first} called again. {word} still missing. Promised call back {relative} by {time}.",
+    "{first} called again. {word} still missing. Promised call back {future} by {time}.",
     "Spoke with {person} ({phone}) who said that parcel {id} went to {street} but {he} moved to {address}.",
     "Per {first}'s request, access for {last_first_2} was removed on {date}.",
     "customer {last|lower} unhappy, says {first_2|lower} promised {amount} back by {weekday|lower}",
@@ -60,9 +60,9 @@ TICKETS = (
     "Internal note: account belongs to {person}, born {dob}; {his} wife {first_2} is the second card holder at {bank}.",
     "Handover: {first} -> {first_2}. Open: {id}, {id_2}. Customer {company} expects an answer at {time}.",
     "RMA {id}: {product} returned by {person}, {city}. Reason: does not turn on. Tech: {first_2} {last_2}",
-    "User {email} locked out; identity checked by {person_2} {relative}.",
+    "User {email} locked out; identity checked by {person_2} {past}.",
     "Complaint from {person_2} about our driver {title} {last} in {location} on {weekday}. Driver says {he} was on holiday in {country}.",
-    "dup of {id}? {first} filed the same {relative}",
+    "dup of {id}? {first} filed the same {past}",
     "Hi support, its {first|lower} again. the {product|lower} you sent me to {address|lower} is broken",
 )
 
@@ -107,13 +107,13 @@ TABLES = (
 
 MEDICAL = (
     "Patient {person}, DOB {dob}, was admitted to {hospital} on {date} with chest pain.",
-    "{doctor} {last} examined {title_2} {last_2} {relative}. BP {number}/80. Follow-up on {date}.",
+    "{doctor} {last} examined {title_2} {last_2} {past}. BP {number}/80. Follow-up on {date}.",
     "Pt. {last}, {first}, {number} y/o, seen by {doctor_2} {initials_2}. No known allergies. Discharged {date} at {time}.",
     "Thank you for referring this pleasant {nationality} patient, {title} {person}, who lives at {address} with {his} sister {first_2}.",
     "Mother of pt ({first} {last}) reports fever since {weekday}. Rx: paracetamol. GP {doctor_2} {last_2} informed.",
     "Surgery performed by {doctor} {person} and {doctor_2} {last_2} at {hospital}, {city}. Duration {number} minutes.",
     "{title} {last} is a practising {religion} and refuses blood products. Next of kin: {person_2}, {phone}.",
-    "pt {first|lower} {last|lower} c/o headache x {number} days, denies travel except {country|lower} {relative|lower}",
+    "pt {first|lower} {last|lower} c/o headache x {number} days, denies travel except {country|lower} {past|lower}",
     "Lab result for {last|upper}, {first|upper} ({dob}): Hb {number}, glucose normal. Signed {initials_2}",
     "Nurse {first} gave the second dose at {time}. Patient's daughter {first_2} was present.",
     "Discharge letter: {title} {person}, born {dob}, {address}. Diagnosis: Parkinson's disease. Treated by {doctor_2} {last_2}, {hospital}.",
@@ -122,7 +122,7 @@ MEDICAL = (
     "Home visit {date}: {title} {last} was well, {his} neighbour {title_2} {last_2} helps with shopping.",
     "Referred by: {doctor} {person} / To: {doctor_2} {person_2}, {hospital}, {address}",
     "ATTENDING: {person|upper}, MD. PATIENT: {last_2|upper}. ADMITTED: {date|upper}.",
-    "Wife {first_2} says that {first} fell in the bath {relative}. GCS 15. CT at {time} normal.",
+    "Wife {first_2} says that {first} fell in the bath {past}. GCS 15. CT at {time} normal.",
 )
 
 CVS = (

@@ -136,7 +136,7 @@ def _locales(origin: str, part: Part) -> tuple[str, ...]:
 def identity(rng: random.Random, part: Part, origin: str | None = None, gender: Gender | None = None) -> Identity:
     """A person whose names belong to `part`; origin and gender drawn evenly where not given."""
     region = origin or rng.choice(list(ORIGINS))
-    drawn: Gender = gender or rng.choice(GENDERS)
+    drawn = rng.choice(GENDERS) if gender is None else gender
     locale = rng.choice(_locales(region, part))
     first, last = first_names(locale, drawn, part), last_names(locale, drawn, part)
     return Identity(

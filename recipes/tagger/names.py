@@ -4,6 +4,12 @@ from collections.abc import Sequence
 
 from .words import words
 
+
+def _given(first: str, second: str) -> tuple[str, ...]:
+    """Given names of two syllables, as Chinese and Korean ones are made: `Meiling`."""
+    return tuple(a + b for a in words(first) for b in words(second) if a.lower() != b)
+
+
 # language: (women's first names, men's first names, last names, or pairs of women's and men's last names as "female/male")
 ROMANISED: dict[str, tuple[Sequence[str], Sequence[str], Sequence[str]]] = {
     "russian": (
@@ -161,15 +167,27 @@ ROMANISED: dict[str, tuple[Sequence[str], Sequence[str], Sequence[str]]] = {
         ),
     ),
     "chinese": (
-        words(
-            "Xiaoling Meiling Yuting Jiaying Xinyi Lihua Yanling Huiling Fangfang Meixiu Qingqing Wenjing Shufen Yawen Peishan "
-            "Siyu Xueqin Lanying Yifei Ruolan Zihan Mengyao Jinghua Xiaoyan Chunhua Guifang Shuzhen Yulan Liting Tingting Wanyi "
-            "Jing Fang Min Na Ying Hui Juan Xia Yan Ting Mei Li-Hua Hsiao-Mei Wing-Yan Ka-Man Sze-Wing"
+        (
+            *words(
+                "Xiaoling Meiling Yuting Jiaying Xinyi Lihua Yanling Huiling Fangfang Meixiu Qingqing Wenjing Shufen Yawen Peishan "
+                "Siyu Xueqin Lanying Yifei Ruolan Zihan Mengyao Jinghua Xiaoyan Chunhua Guifang Shuzhen Yulan Liting Tingting Wanyi "
+                "Jing Fang Min Na Ying Hui Juan Xia Yan Ting Mei Li-Hua Hsiao-Mei Wing-Yan Ka-Man Sze-Wing"
+            ),
+            *_given(
+                "Mei Xiao Li Hui Yan Jing Xue Ya Shu Lan Wen Yu Fang Qiu Chun",
+                "ling yun hua juan fen mei qing ying xia lian yan na ping zhen rong",
+            ),
         ),
-        words(
-            "Jianguo Xiaoming Zhiwei Junjie Haoran Weiming Guoqiang Jianhua Zhigang Wenbin Yichen Mingze Zihao Dawei Yong Qiang "
-            "Lei Jun Wei Tao Peng Bin Chao Gang Hao Kai Bo Zhen Shaohua Guangming Yuxuan Jiahao Tianyu Chengzhi Zhenghao Libin "
-            "Chih-Ming Chun-Hao Chi-Wai Ka-Fai Wing-Kit Siu-Ming"
+        (
+            *words(
+                "Jianguo Xiaoming Zhiwei Junjie Haoran Weiming Guoqiang Jianhua Zhigang Wenbin Yichen Mingze Zihao Dawei Yong Qiang "
+                "Lei Jun Wei Tao Peng Bin Chao Gang Hao Kai Bo Zhen Shaohua Guangming Yuxuan Jiahao Tianyu Chengzhi Zhenghao Libin "
+                "Chih-Ming Chun-Hao Chi-Wai Ka-Fai Wing-Kit Siu-Ming"
+            ),
+            *_given(
+                "Jian Zhi Guo Wei Jun Ming Zhen Hong Yong De Shao Hai Xiang Bo Zi",
+                "hua ming qiang jun feng bin long wei jie hui hai sheng lin cheng rui",
+            ),
         ),
         words(
             "Wang Li Zhang Liu Chen Yang Huang Zhao Wu Zhou Xu Sun Ma Zhu Hu Guo He Lin Gao Luo Zheng Liang Xie Song Tang Xu Deng "
@@ -178,13 +196,23 @@ ROMANISED: dict[str, tuple[Sequence[str], Sequence[str], Sequence[str]]] = {
         ),
     ),
     "japanese": (
-        words(
-            "Yuki Sakura Aiko Haruka Misaki Naoko Keiko Emi Ayumi Kaori Yoko Tomoko Rina Mei Akari Hinata Nanami Megumi Chiyo "
-            "Asuka Mariko Sachiko Fumiko Reiko Yumiko Noriko Chihiro Mayumi Eriko Kazuko"
+        (
+            *words(
+                "Yuki Sakura Aiko Haruka Misaki Naoko Keiko Emi Ayumi Kaori Yoko Tomoko Rina Mei Akari Hinata Nanami Megumi Chiyo "
+                "Asuka Mariko Sachiko Fumiko Reiko Yumiko Noriko Chihiro Mayumi Eriko Kazuko"
+            ),
+            *words(
+                "Kyoko Michiko Setsuko Hiroko Junko Miyuki Satomi Manami Shiori Riko Yuna Kanon Honoka Mio Ayaka Hanako Harumi Izumi Kotone Rumi Sayuri Shizuka Takako Tamiko Ume Yoshiko Yuriko Chika Nozomi Ami Rie Mika Mana Kiyomi Natsuki Moe Airi Saki Kana Mayuko"
+            ),
         ),
-        words(
-            "Hiroshi Takashi Kenji Haruto Daisuke Yuto Satoshi Kazuya Ryota Shinji Takumi Kenta Naoki Hideki Makoto Koji Masahiro "
-            "Tetsuya Akira Shota Ren Sota Tsubasa Yusuke Ichiro Isamu Noboru Toshio Jiro Katsuo"
+        (
+            *words(
+                "Hiroshi Takashi Kenji Haruto Daisuke Yuto Satoshi Kazuya Ryota Shinji Takumi Kenta Naoki Hideki Makoto Koji Masahiro "
+                "Tetsuya Akira Shota Ren Sota Tsubasa Yusuke Ichiro Isamu Noboru Toshio Jiro Katsuo"
+            ),
+            *words(
+                "Kazuo Hideo Shigeru Susumu Mamoru Minoru Tadashi Yoshio Masao Takeshi Ryo Riku Haruki Kaito Yamato Itsuki Hayato Ryusei Daiki Shun Kei Jun Eiji Goro Hajime Hiroki Junichi Kenichi Koichi Masato Nobuo Osamu Ryoichi Seiji Shuji Tatsuya Yasuo Yuji Keisuke Sosuke"
+            ),
         ),
         words(
             "Sato Suzuki Takahashi Tanaka Watanabe Ito Yamamoto Nakamura Kobayashi Kato Yoshida Yamada Sasaki Yamaguchi Matsumoto "
@@ -194,14 +222,26 @@ ROMANISED: dict[str, tuple[Sequence[str], Sequence[str], Sequence[str]]] = {
         ),
     ),
     "korean": (
-        words(
-            "Ji-woo Seo-yeon Min-seo Soo-jin Hye-jin Eun-ji Ji-hye Yoo-jin Mi-kyung Sun-hee Jihyun Soyeon Hyejin Minji Yuna "
-            "Haeun Jiwon Chaewon Eunkyung Young-ja Bo-ram Seulgi Nayeon Dahyun Sujin Yeji Hana Areum Kyung-sook Jung-hwa"
+        (
+            *words(
+                "Ji-woo Seo-yeon Min-seo Soo-jin Hye-jin Eun-ji Ji-hye Yoo-jin Mi-kyung Sun-hee Jihyun Soyeon Hyejin Minji Yuna "
+                "Haeun Jiwon Chaewon Eunkyung Young-ja Bo-ram Seulgi Nayeon Dahyun Sujin Yeji Hana Areum Kyung-sook Jung-hwa"
+            ),
+            *_given(
+                "Ji Seo Min Soo Hye Eun Yoo Mi Sun Ha Ye Na Su Da Bo",
+                "yeon min jin hee young won ah eun ra kyung seo na rin bin sook",
+            ),
         ),
-        words(
-            "Min-jun Seo-jun Ji-ho Hyun-woo Dong-hyun Sung-min Jae-hyun Young-ho Sang-hoon Joon-ho Kyung-soo Jinwoo Minho "
-            "Seungho Taeyang Jaewon Sungjin Hyunsoo Woojin Donghae Chul-soo Tae-yong Ki-tae Byung-hun Kwang-soo Jong-il "
-            "Sang-woo Hwan-hee Gun-woo Yong-jae"
+        (
+            *words(
+                "Min-jun Seo-jun Ji-ho Hyun-woo Dong-hyun Sung-min Jae-hyun Young-ho Sang-hoon Joon-ho Kyung-soo Jinwoo Minho "
+                "Seungho Taeyang Jaewon Sungjin Hyunsoo Woojin Donghae Chul-soo Tae-yong Ki-tae Byung-hun Kwang-soo Jong-il "
+                "Sang-woo Hwan-hee Gun-woo Yong-jae"
+            ),
+            *_given(
+                "Min Seo Ji Hyun Dong Sung Jae Young Sang Joon Kyung Jin Tae Woo Seung",
+                "jun ho woo hyun min su hoon sik won gyu chul seok bin hwan il",
+            ),
         ),
         words(
             "Kim Lee Park Choi Jung Kang Cho Yoon Jang Lim Han Oh Seo Shin Kwon Hwang Ahn Song Ryu Jeon Hong Ko Moon Yang Son "

@@ -1,7 +1,8 @@
-"""What real text looks like: casing, typos, missing punctuation, stray white space, quoting. Labels stay in place."""
+"""What real text looks like: casing, typos, missing marks and accents, stray white space, quoting. Labels stay."""
 
 import random
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -67,6 +68,17 @@ def _no_commas(made: list[Segment]) -> list[Segment]:
     return [Segment(re.sub(r",(?=\s)", "", s.text), s.label) for s in made]
 
 
+def _typed(made: list[Segment]) -> list[Segment]:
+    """What a keyboard without accents gives: `Jose` for `José`."""
+    decomposed = ((unicodedata.normalize("NFD", s.text), s.label) for s in made)
+    return [Segment("".join(c for c in text if not unicodedata.combining(c)), label) for text, label in decomposed]
+
+
+def _typeset(made: list[Segment]) -> list[Segment]:
+    """Apostrophes as phones and word processors set them."""
+    return [Segment(re.sub(r"(?<=\w)'(?=\w)", "’", s.text), s.label) for s in made]
+
+
 def _double_spaces(rng: random.Random, made: list[Segment]) -> list[Segment]:
     return [Segment(re.sub(" ", lambda _: "  " if rng.random() < 0.25 else " ", s.text), s.label) for s in made]
 
@@ -101,6 +113,10 @@ def roughen(rng: random.Random, made: list[Segment]) -> tuple[list[Segment], Cas
         made = _no_final_mark(made)
     if rng.random() < 0.06:
         made = _no_commas(made)
+    if rng.random() < 0.08:
+        made = _typed(made)
+    if rng.random() < 0.15:
+        made = _typeset(made)
     if rng.random() < 0.05:
         made = _double_spaces(rng, made)
     if rng.random() < 0.06:

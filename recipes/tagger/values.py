@@ -11,9 +11,11 @@ from .words import (
     DAYS,
     FIELDS,
     FORMS,
+    FUTURE,
     MONTHS,
     NATIONALITIES,
     ORGANIZATIONS,
+    PAST,
     PEOPLES,
     POLITICS,
     PRODUCTS,
@@ -175,8 +177,8 @@ def when(rng: random.Random, kind: str) -> str:
                 weekday[:3],
             ]
         )
-    if kind == "relative":
-        return rng.choice(RELATIVE)
+    if kind in ("relative", "past", "future"):
+        return rng.choice({"relative": RELATIVE, "past": PAST, "future": FUTURE}[kind])
     if kind == "month":
         return rng.choice(
             [month, f"{month} {d.year}", f"{month[:3]} {d.year}", f"early {month}", f"Q{rng.randint(1, 4)} {d.year}"]

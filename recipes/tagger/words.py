@@ -117,15 +117,21 @@ ORGANIZATIONS = phrases(
     Mayo Clinic; Standard Chartered; Kenya Airways; Ford; Mercedes-Benz; Coca-Cola
     """
 )
-RELATIVE = phrases(
+PAST = phrases(
     """
-    today; tomorrow; yesterday; tonight; this morning; this afternoon; this evening; last night; next week; last week;
-    this week; next month; last month; next year; last year; this weekend; the day after tomorrow; two weeks ago; three
-    days ago; an hour ago; in two weeks; in 10 minutes; a month ago; six months ago; earlier today; later today;
-    tomorrow morning; tomorrow night; yesterday afternoon; the day before yesterday; end of the month; five years ago;
-    in three months; next summer; last winter; in half an hour; 20 minutes ago
+    yesterday; this morning; last night; last week; last month; last year; two weeks ago; three days ago; an hour ago; a
+    month ago; six months ago; earlier today; yesterday afternoon; the day before yesterday; five years ago; last
+    winter; 20 minutes ago; last summer; last weekend; a week ago; yesterday evening; earlier this week
     """
 )
+FUTURE = phrases(
+    """
+    tomorrow; tonight; this afternoon; this evening; next week; next month; next year; this weekend; the day after
+    tomorrow; in two weeks; in 10 minutes; later today; tomorrow morning; tomorrow night; end of the month; in three
+    months; next summer; in half an hour; tmrw; at the weekend; later this week; in a few days
+    """
+)
+RELATIVE = ("today", "this week", "this month", *PAST, *FUTURE)
 PRODUCTS = phrases(
     """
     Galaxy S23; iPhone 15; ThinkPad X1; Surface Pro; Model 3; Jordan 4 Retro; Chelsea boots; Oxford shirt; Java 21;
