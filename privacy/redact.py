@@ -300,7 +300,9 @@ def _installed() -> Tagger | None:
 
 
 def _made(point: EntryPoint, *arguments: str) -> Tagger | None:
-    """A tagger, None where there is none behind the entry point, or an error that says what it lacks: names are never dropped from the search in silence."""
+    """A tagger, None where there is none behind the entry point, or an error that says what it lacks: names are never
+    dropped from the search in silence.
+    """
     try:
         tagger: Tagger | None = point.load()(*arguments)
     except MissingExtra as error:

@@ -305,9 +305,7 @@ class RedactionStream:
         return placeholder
 
 
-def tagged(
-    detector: Detector, texts: list[str], failed: Callable[[], None]
-) -> Sequence[Sequence[TaggedSpan] | None]:
+def tagged(detector: Detector, texts: list[str], failed: Callable[[], None]) -> Sequence[Sequence[TaggedSpan] | None]:
     """The tagger's spans by text; None where it failed and the policy masks.
 
     Args:

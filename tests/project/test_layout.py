@@ -107,7 +107,8 @@ def expected_files() -> set[str]:
     code = {f"cloister/{n}" for n in tracked if n.endswith(".py") and n.split("/")[0] in (*LAYERS, "__init__.py")}
     presets = {f"cloister/{n}" for n in tracked if n.startswith("privacy/") and n.endswith(".toml")}
     formats = {"runtime/FORMAT.md", "privacy/SEAL.md", "privacy/audit/FORMAT.md"}
-    return code | presets | {"cloister/py.typed", *(f"cloister/{n}" for n in formats)}
+    taggers = {f"cloister/{n}" for n in tracked if n.startswith("runtime/taggers/")}
+    return code | presets | taggers | {"cloister/py.typed", *(f"cloister/{n}" for n in formats)}
 
 
 def test_wheel_and_source_archive_hold_exactly_what_they_should(tmp_path: Path) -> None:
