@@ -40,14 +40,16 @@ def resolve(candidates: Iterable[Candidate], text: str) -> list[Candidate]:
     """Non-overlapping candidates in order of their start.
 
     What patterns and lists found stands before what a tagger says: a model's certainty must not cut a card number in
-    two. Only where the tagger has the same entity, and more of it, its span takes the place of the pattern's. Among
-    themselves the higher score wins, then the longer, then the earlier. Nothing that any candidate covered comes back
-    into the open: what remains of a loser beside the winners stays, as long as it is more than a few characters.
+    two. Among themselves the higher score wins, then the longer, then the earlier. Nothing that any candidate covered
+    comes back into the open: what remains of a loser beside the winners stays, as long as it is more than a few
+    characters, and what remains of a tagger's span beside a winner of the same entity becomes part of that.
     """
     chosen: list[tuple[int, int, Candidate]] = []
-    for candidate in sorted(_without_parts(list(candidates)), key=_rank):
+    for candidate in sorted(candidates, key=_rank):
         for start, end in _free(chosen, candidate.start, candidate.end):
             if candidate.recognizer == TAGGER:
+                if _join(chosen, candidate, start, end, text):
+                    continue
                 start, end = _trimmed(text, start, end)
             whole = start == candidate.start and end == candidate.end
             if whole or sum(character.isalnum() for character in text[start:end]) >= _REST:
@@ -62,18 +64,19 @@ def _rank(candidate: Candidate) -> tuple[bool, float, int, int, str, str]:
     return tagged, -candidate.score, -length, candidate.start, candidate.entity, candidate.recognizer
 
 
-def _without_parts(candidates: list[Candidate]) -> list[Candidate]:
-    """Without what a pattern found of an entity that the tagger found more of."""
-    tagged = [c for c in candidates if c.recognizer == TAGGER]
-    if not tagged:
-        return candidates
-    return [
-        c
-        for c in candidates
-        if c.recognizer == TAGGER
-        or c.open_end
-        or not any(t.entity == c.entity and t.start <= c.start and c.end <= t.end for t in tagged)
-    ]
+def _join(chosen: list[tuple[int, int, Candidate]], candidate: Candidate, start: int, end: int, text: str) -> bool:
+    """Whether the rest [start, end) of a tagger's span became part of what a pattern found of the same entity in it:
+    the two are one name, of which each may know only a part.
+    """
+    if not any(character.isalnum() for character in text[start:end]):
+        return False
+    for index, (low, high, one) in enumerate(chosen):
+        beside = (high == start > candidate.start) or (low == end < candidate.end)
+        if beside and one.entity == candidate.entity and not one.open_end:
+            low, high = min(low, start), max(high, end)
+            chosen[index] = (low, high, replace(one, start=low, end=high))
+            return True
+    return False
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

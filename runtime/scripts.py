@@ -20,8 +20,10 @@ class Script(StrEnum):
 # Letters by Unicode's Scripts.txt: Latin with its extensions and full-width forms, Han with the marks that stand for
 # a character.
 _LETTERS = {
-    Script.latin: re.compile(r"[A-Za-zªºÀ-ÖØ-öø-ʯḀ-ỿＡ-Ｚａ-ｚ]"),
-    Script.han: re.compile(r"[々〇㐀-䶿一-鿿豈-﫿\U00020000-\U0003FFFF]"),
+    Script.latin: re.compile(
+        r"[A-Za-z\u00AA\u00BA\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u02AF\u1E00-\u1EFF\uFF21-\uFF3A\uFF41-\uFF5A]"
+    ),
+    Script.han: re.compile(r"[\u3005\u3007\u3400-\u4DBF\u4E00-\u9FFF\uF900-\uFAFF\U00020000-\U0003FFFF]"),
 }
 _LETTER = re.compile("|".join(f"(?P<{script}>{letter.pattern})" for script, letter in _LETTERS.items()))
 
