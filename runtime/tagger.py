@@ -7,11 +7,13 @@ beside this file.
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .. import InvalidInput
 from .engine import Engine, Options, load
 from .manifest import MANIFEST
+from .processor import available_threads
 from .results import Entity, Prediction, Tagging
 from .scripts import Script, has, merged
 from .session import onnxruntime
@@ -23,6 +25,8 @@ _HALVES = dict.fromkeys(range(55296, 57344), "�")
 
 # Most texts of one call of the engine: a long text comes in thousands of segments, and their outputs take memory.
 _AT_ONCE = 64
+# From so many texts on they are worth a thread for each processor.
+_WORTH_THREADS = 8
 
 _FOLDER = Path(__file__).with_name("taggers")
 _BUNDLES = {Script.latin: "english", Script.han: "chinese"}
@@ -36,7 +40,9 @@ class BundleTagger:
     Args:
         engine: a loaded bundle whose task is `token-classification`. Texts past the model's window are read in
             overlapping windows, offsets stay those of the text.
-        predict: what runs texts, in place of the engine's own `predict`: a service's scheduler.
+        predict: what runs texts, in place of the engine's own `predict`: a service's scheduler. The engine's own is
+            called from a thread for each processor where many texts come at once: side by side on a thread each they
+            are answered sooner than one after the other on all (benchmarks/load).
 
     Raises:
         InvalidInput: the bundle has another task.
@@ -50,17 +56,25 @@ class BundleTagger:
             )
         self.engine = engine
         self._predict: Predict = predict or engine.predict
+        self._workers = 1 if predict is not None else max(1, available_threads() // engine.threads)
 
     def __repr__(self) -> str:
         return f"BundleTagger({self.engine!r})"
 
     def __call__(self, texts: list[str], /) -> Sequence[Sequence[Entity]]:
         """Entities of every text, in the order of the texts; offsets are code points. Raises what the engine raises."""
-        found: list[Sequence[Entity]] = []
-        for start in range(0, len(texts), _AT_ONCE):
-            predictions = self._predict([text.translate(_HALVES) for text in texts[start : start + _AT_ONCE]])
-            found += [prediction.entities if isinstance(prediction, Tagging) else () for prediction in predictions]
-        return found
+        workers = self._workers if len(texts) >= _WORTH_THREADS else 1
+        size = min(_AT_ONCE, -(-len(texts) // workers)) or 1
+        parts = [texts[start : start + size] for start in range(0, len(texts), size)]
+        if workers == 1:
+            return [entities for part in parts for entities in self._entities(part)]
+        # Threads of this call alone: none is left behind for a fork or an idle process.
+        with ThreadPoolExecutor(workers, "cloister-tagger") as pool:
+            return [entities for part in pool.map(self._entities, parts) for entities in part]
+
+    def _entities(self, texts: list[str]) -> list[Sequence[Entity]]:
+        predictions = self._predict([text.translate(_HALVES) for text in texts])
+        return [prediction.entities if isinstance(prediction, Tagging) else () for prediction in predictions]
 
 
 class ScriptTagger:
@@ -116,7 +130,7 @@ class ScriptTagger:
 
 
 def from_bundle(path: str | os.PathLike[str]) -> BundleTagger:
-    """Tagger from a bundle folder, on one CPU thread: segments are short, and many requests share the cores.
+    """Tagger from a bundle folder, on one CPU thread a run: segments are short, and many requests share the cores.
 
     Raises:
         BundleError, MissingExtra, ProviderError: as `load`.

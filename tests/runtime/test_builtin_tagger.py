@@ -234,3 +234,24 @@ def test_another_task_in_its_place_is_an_error(tmp_path: Path, make_bundle: Call
     assert found is not None
     with pytest.raises(CloisterError):
         found([LATIN])
+
+
+def test_many_texts_run_side_by_side_and_leave_no_thread(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tagger, "available_threads", lambda: 3)
+    one = tagger.from_bundle(folder / "english")
+    texts = [f"{LATIN} {number}" for number in range(200)]
+    alone = [entities for text in texts for entities in one([text])]
+    seen: set[int] = set()
+    together, run = threading.Barrier(3), one._predict
+
+    def predict(part: list[str]) -> object:
+        if threading.get_ident() not in seen:
+            seen.add(threading.get_ident())
+            together.wait(30)  # nobody gets past here unless three run at once
+        return run(part)
+
+    monkeypatch.setattr(one, "_predict", predict)
+    before = threading.active_count()
+    assert one(texts) == alone
+    assert len(seen) == 3
+    assert threading.active_count() == before
