@@ -1,5 +1,5 @@
 # Redaction: figures, comparison, fuzzing. DATA names the folder with the data sets (see benchmarks/redaction/README.md).
-.PHONY: bench-redaction bench-heldout redaction-compare recognizers fuzz
+.PHONY: bench-redaction bench-names bench-heldout redaction-compare recognizers fuzz
 REDACTION := $(BIN)/python benchmarks/redaction
 SECONDS_OF_FUZZING ?= 600
 
@@ -10,6 +10,9 @@ bench-redaction: install ## speed, evasion, look-alikes, vaults; recall and stre
 	$(REDACTION)/vaults.py
 	$(if $(DATA),$(REDACTION)/recall.py --data $(DATA))
 	$(if $(DATA),$(REDACTION)/streams.py --data $(DATA))
+
+bench-names: install ## what finding names costs, with the built-in tagger or BUNDLE=folder
+	PYTHONPATH=. $(REDACTION)/names.py $(if $(BUNDLE),--bundle $(BUNDLE))
 
 bench-heldout: install ## the same questions on values, carriers and transforms that no pattern was tuned on
 	$(REDACTION)/heldout.py

@@ -1,5 +1,6 @@
 """`make demo`: a real pretrained model to an int8 bundle, a search over real sentences, its speed beside stock int8."""
 
+import textwrap
 import time
 from typing import cast
 
@@ -15,6 +16,12 @@ QUESTIONS = (
     "what's the weather going to be like",
     "how do vaccines work",
 )
+LETTER = (
+    "Dear Ms Okonkwo, this is Daniel Ferreira from Halvorsen Shipping in Rotterdam. The crate for Priya Raman went to "
+    "48 Marlborough Street, Apartment 3, by mistake. Please charge card 4111 1111 1111 1111, and write to "
+    "d.ferreira@example.org or call 415-555-0132. 收货人:周晓岚,手机13800138000。"
+)
+"""Made up; nobody's name, address or number."""
 
 
 def main() -> None:
@@ -59,8 +66,16 @@ def main() -> None:
 
     from cloister.privacy import Redactor
 
-    message = "Hi, it's about card 4111 1111 1111 1111, mail me at jo@example.org. 我的手机号是13800138000。"
-    print(f"\n4. And before anything is sent anywhere:\n   {Redactor(tagger=None).redact(message).text}")
+    redactor = Redactor()
+    print("\n4. Before anything is sent anywhere, personal data is replaced. From")
+    print(_wrapped(LETTER))
+    how = f"patterns alone, since {redactor.notice}," if redactor.notice else "patterns and the built-in tagger,"
+    print(f"   by {how} to")
+    print(_wrapped(redactor.redact(LETTER).text))
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import regex
 
+from .. import DeadlineExceeded, Overloaded, Unavailable
 from .policy import Policy
 from .scan import Candidate, Limits, RedactionError, Scanner
 from .text import folded
@@ -70,11 +71,19 @@ class Detector:
             return False
 
     def tag(self, texts: list[str]) -> Sequence[Sequence[TaggedSpan]]:
-        """The tagger's spans; failures of the tagger close."""
+        """The tagger's spans; failures of the tagger close.
+
+        Raises:
+            RedactionError: the tagger failed.
+            Overloaded, DeadlineExceeded, Unavailable: it had no room or no time for the texts. Nothing is wrong with
+                it, so these stay what they are; no policy lets a text pass for them.
+        """
         if self.tagger is None or not texts:
             return [[] for _ in texts]
         try:
             tagged = self.tagger(texts)
+        except (Overloaded, DeadlineExceeded, Unavailable):
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a plugged-in model raises, no text may pass
             raise RedactionError(
                 f"The tagger failed with {type(error).__name__}.",

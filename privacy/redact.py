@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -18,10 +19,10 @@ from .recognizers import recognizers
 from .recognizers.model import Recognizer
 from .scan import RedactionError, Scanner
 from .spans import Span
-from .stream import RedactionStream
+from .stream import RedactionStream, tagged
 from .vault import RestoreStream, Vault
 
-__all__ = ["DEFAULT_TAGGER", "Redaction", "Redactor"]
+__all__ = ["DEFAULT_TAGGER", "Redaction", "Redactor", "default_tagger"]
 
 _LANGUAGES = ("en", "zh", "auto")
 _GROUP = "cloister.taggers"
@@ -146,22 +147,15 @@ class Redactor:
         entities = frozenset(r.entity for r in known if self.policy.touches(r.entity))
         self._notice = ""
         if isinstance(tagger, _Default):
-            tagger = self._default() if self.policy.names else None
+            tagger = default_tagger(self.policy)
+            if tagger is None and self.policy.names:
+                self._notice = "no named-entity model is installed: names in English text stay"
         self._detector = Detector(self.policy, scanner, entities, tagger)
         self._failures = 0
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Redactor(policy={self.policy.name!r})"
-
-    def _default(self) -> Tagger | None:
-        """The tagger that the policy names, else the one that is installed."""
-        if self.policy.tagger:
-            return _from_bundle(self.policy.tagger)
-        found = _installed()
-        if found is None:
-            self._notice = "no named-entity model is installed: names in English text stay"
-        return found
 
     @property
     def notice(self) -> str:
@@ -208,19 +202,49 @@ class Redactor:
 
         Raises:
             InvalidInput: `text` is not a string or `language` is none of these.
-            RedactionError: a recognizer failed and the policy refuses.
+            RedactionError: a recognizer or the tagger failed and the policy refuses.
+            Overloaded, DeadlineExceeded, Unavailable: the tagger had no room or no time for it.
         """
         _checked(text, language)
         detector = self._detector
+        if detector.tagger is not None:
+            return self.redact_all([text], language)[0]
         # What the stream would find out segment by segment: there is nothing in it.
         known = 0
-        if detector.tagger is None and "<" not in text:
+        if "<" not in text:
             if detector.quiet(text):
                 return Redaction(text, (), None, text)
             known = len(text)
         stream = RedactionStream(detector, Vault(self.policy, self._keys), language, self._failed, known)
         redacted = stream.feed(text) + stream.close()
         return Redaction(redacted, stream.spans, stream.vault, text)
+
+    def redact_all(self, texts: Sequence[str], language: str = "auto") -> list[Redaction]:
+        """Redact whole texts, each with a vault of its own: as `redact` of each, with one call of the tagger for all.
+
+        Args:
+            texts: any strings.
+            language: as for `redact`.
+
+        Raises:
+            InvalidInput, RedactionError: as `redact`, for any of the texts.
+        """
+        if isinstance(texts, str):
+            raise InvalidInput("The texts to redact are one string.", hint="Pass a list, or use `redact`.")
+        for text in texts:
+            _checked(text, language)
+        if self._detector.tagger is None:
+            return [self.redact(text, language) for text in texts]
+        streams = [
+            RedactionStream(self._detector, Vault(self.policy, self._keys), language, self._failed) for _ in texts
+        ]
+        segments = [stream.begin(text) for stream, text in zip(streams, texts, strict=True)]
+        spans = iter(tagged(self._detector, [part for parts in segments for part in parts], self._failed))
+        out = []
+        for stream, text, parts in zip(streams, texts, segments, strict=True):
+            redacted = stream.finish([next(spans) for _ in parts])
+            out.append(Redaction(redacted, stream.spans, stream.vault, text))
+        return out
 
     def stream(self, language: str = "auto") -> RedactionStream:
         """A stream with a vault of its own; see `redact` for the language."""
@@ -239,10 +263,26 @@ def _checked(text: object, language: str) -> None:
         raise InvalidInput(f"Unknown language {language!r}.", hint=f"Use one of {', '.join(_LANGUAGES)}.")
 
 
+def default_tagger(policy: Policy) -> Tagger | None:
+    """The tagger that `Redactor(policy)` uses: of the bundle that the policy names, else the one that is installed.
+
+    None where the policy asks for no names, or no tagger is installed.
+
+    Raises:
+        MissingExtra: what the tagger needs is not installed.
+        BundleError, InvalidInput: the bundle that the policy names cannot be used.
+    """
+    if not policy.names:
+        return None
+    return _from_bundle(policy.tagger) if policy.tagger else _installed()
+
+
 def _from_bundle(path: str) -> Tagger:
     """Tagger of the bundle that a policy names, by the entry point `bundle`."""
     for point in entry_points(group=_GROUP, name="bundle"):
-        return _made(point, path)
+        found = _made(point, path)
+        if found is not None:
+            return found
     raise RedactionError(
         "The policy names a tagging bundle, and nothing here can load one.",
         hint="Install Cloister as a package (pip install), or use patterns only (tagger=None).",
@@ -251,17 +291,20 @@ def _from_bundle(path: str) -> Tagger:
 
 @lru_cache(maxsize=1)
 def _installed() -> Tagger | None:
-    """The default tagger, made once; None where no package provides one."""
-    for point in entry_points(group=_GROUP):
-        if point.name != "bundle":
-            return _made(point)
-    return None
+    """The default tagger, made once; None where no package provides one. What another package provides goes before
+    Cloister's own.
+    """
+    points = sorted(entry_points(group=_GROUP), key=lambda point: (point.name == "builtin", point.name))
+    made = (_made(point) for point in points if point.name != "bundle")
+    return next((tagger for tagger in made if tagger is not None), None)
 
 
-def _made(point: EntryPoint, *arguments: str) -> Tagger:
-    """A tagger, or an error that says what it lacks: names are never dropped from the search in silence."""
+def _made(point: EntryPoint, *arguments: str) -> Tagger | None:
+    """A tagger, None where there is none behind the entry point, or an error that says what it lacks: names are never
+    dropped from the search in silence.
+    """
     try:
-        tagger: Tagger = point.load()(*arguments)
+        tagger: Tagger | None = point.load()(*arguments)
     except MissingExtra as error:
         raise MissingExtra(
             f"The policy asks for names, and the tagger {point.name!r} cannot run: {error.message}",

@@ -18,10 +18,10 @@ from .detector import Detector, TaggedSpan
 from .policy import Rule
 from .recognizers.model import REACH
 from .scan import Candidate, RedactionError
-from .spans import Span, resolve
+from .spans import TAGGER, Span, resolve
 from .vault import LITERAL, RestoreStream, Vault
 
-__all__ = ["RedactionStream"]
+__all__ = ["RedactionStream", "tagged"]
 
 _STOP = re.compile(r"\n|[.!?](?=\s)|[。！？；](?!\s)|[。！？；](?=\s)")
 _GAP = re.compile(r"[\s\u3000-\u303F\u4E00-\u9FFF\uFF00-\uFF0F\uFF1A-\uFF20]")
@@ -63,6 +63,7 @@ class RedactionStream:
         self._spans: list[Span] = []
         self._blind = False  # whether the segment before could not be searched
         self._closed = False
+        self._ranges: list[tuple[int, int]] = []
 
     def __repr__(self) -> str:
         return f"RedactionStream({len(self._spans)} spans)"
@@ -82,6 +83,20 @@ class RedactionStream:
         self._closed = True
         return self._advance(final=True)
 
+    def begin(self, text: str) -> list[str]:
+        """Take a whole text, its end included; returns what the tagger has to see of it. `finish` goes on from there.
+
+        With `tagged` in between the two are what `feed` and `close` do, for a caller with several texts.
+        """
+        self._text = text
+        self._closed = True
+        self._ranges = list(self._segments(final=True))
+        return [self._slice(start, end) for start, end in self._ranges]
+
+    def finish(self, spans: Sequence[Sequence[TaggedSpan] | None]) -> str:
+        """The redacted text, by what the tagger found in each of what `begin` returned."""
+        return self._decide(self._ranges, spans, final=True)
+
     def restore(self, text: str) -> str:
         """Put the originals of this stream back into `text`."""
         return self.vault.restore(text)
@@ -94,24 +109,22 @@ class RedactionStream:
         segments = list(self._segments(final))
         if not segments:
             return ""
-        out: list[str] = []
         texts = [self._slice(start, end) for start, end in segments]
-        tagged = self._tagged(texts)
-        for (start, end), text, spans in zip(segments, texts, tagged, strict=True):
-            out.append(self._segment(start, end, text, spans, final))
-        self._at = segments[-1][1]
-        self._trim()
-        return "".join(out)
+        return self._decide(segments, tagged(self._detector, texts, self._failed), final=final)
 
-    def _tagged(self, texts: list[str]) -> list[Sequence[TaggedSpan] | None]:
-        """Spans by segment; None where the tagger failed and the policy masks."""
-        try:
-            return list(self._detector.tag(texts))
-        except RedactionError:
-            self._failed()
-            if self._policy.on_failure == "refuse":
-                raise
-            return [None for _ in texts]
+    def _decide(
+        self, segments: Sequence[tuple[int, int]], tagged: Sequence[Sequence[TaggedSpan] | None], *, final: bool
+    ) -> str:
+        out: list[str] = []
+        length = self._offset + len(self._text)
+        for (start, end), spans in zip(segments, tagged, strict=True):
+            # A segment with all of its reach in sight is decided the same whether or not the end of the text is known.
+            last = final and length < end + self._bounds.reach
+            out.append(self._segment(start, end, self._slice(start, end), spans, last))
+        if segments:
+            self._at = segments[-1][1]
+            self._trim()
+        return "".join(out)
 
     def _slice(self, start: int, end: int) -> str:
         return self._text[max(0, start - self._offset) : end - self._offset]
@@ -222,7 +235,7 @@ class RedactionStream:
         out = []
         for span in tagged:
             entity = self._policy.labels.get(span.label, span.label)
-            candidate = Candidate(span.start + shift, span.end + shift, entity, span.score, "tagger")
+            candidate = Candidate(span.start + shift, span.end + shift, entity, span.score, TAGGER)
             if 0 <= span.start < span.end <= len(text) and self._detector.counts(
                 candidate, text[span.start : span.end], language
             ):
@@ -290,3 +303,24 @@ class RedactionStream:
         self.vault.remember(placeholder, value)
         self._open = (tail, placeholder, value)
         return placeholder
+
+
+def tagged(detector: Detector, texts: list[str], failed: Callable[[], None]) -> Sequence[Sequence[TaggedSpan] | None]:
+    """The tagger's spans by text; None where it failed and the policy masks.
+
+    Args:
+        detector: has the tagger, and the policy.
+        texts: segments, of one text or of several.
+        failed: called when the tagger fails.
+
+    Raises:
+        RedactionError: it failed and the policy refuses.
+        ServingError: see `Detector.tag`.
+    """
+    try:
+        return detector.tag(texts)
+    except RedactionError:
+        failed()
+        if detector.policy.on_failure == "refuse":
+            raise
+        return [None for _ in texts]

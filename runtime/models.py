@@ -13,6 +13,7 @@ from .bundle import SEAL
 from .engine import Engine
 from .manifest import MANIFEST, is_plain
 from .online import Concurrency, OnlineEngine
+from .tagging import Taggers
 
 Observe = Callable[[str, Batch], None]
 
@@ -53,6 +54,9 @@ class Models:
         folder: where `load(name)` looks; None: models are only what `add` brought.
         observe: told about every batch of every model.
         drain: most seconds that requests on a replaced model may still take.
+
+    Attributes:
+        taggers: the models that the guard asks for names: they run by the same rules, and no request names them.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Models:
         self._folder = folder
         self._observe = observe
         self._drain = drain
+        self.taggers = Taggers(concurrency, observe)
         self._models: dict[str, Model] = {}
         self._versions: dict[str, int] = {}
         self._changing = asyncio.Lock()
@@ -76,6 +81,11 @@ class Models:
 
     def __iter__(self) -> Iterator[Model]:
         return iter(list(self._models.values()))
+
+    def online(self) -> Iterator[tuple[str, OnlineEngine]]:
+        """All that runs, by name, the taggers too."""
+        yield from ((model.name, model.online) for model in self)
+        yield from self.taggers
 
     def get(self, name: str) -> Model:
         """The model that answers to `name` now.
@@ -153,19 +163,18 @@ class Models:
         model.online.close(self._drain)
 
     async def probe(self) -> None:
-        """Make sure that every model answers: a probe goes through queue and model, unless a request just did.
+        """Make sure that every model and tagger answers: a probe goes through queue and model, unless a request did.
 
         Raises:
             Unavailable: there is no model, or one did not answer.
         """
-        models = list(self)
-        if not models:
+        if not self._models:
             raise Unavailable("no model is loaded", hint="load one, or start with a bundle", code="not_ready")
-        for model in models:
-            if time.monotonic() - model.online.scheduler.last_success < _FRESH_SECONDS:
+        for _, online in self.online():
+            if time.monotonic() - online.scheduler.last_success < _FRESH_SECONDS:
                 continue
             try:
-                await model.online.probe(_PROBE_SECONDS)
+                await online.probe(_PROBE_SECONDS)
             except CloisterError as error:
                 raise Unavailable(
                     "a model did not answer its probe", hint="see the log and the metrics", code="not_ready"
@@ -173,8 +182,12 @@ class Models:
 
     async def close(self, timeout: float = math.inf) -> bool:
         """Finish what was accepted; whether all of it was answered in time."""
-        done = await asyncio.gather(*(asyncio.to_thread(m.online.close, timeout) for m in self))
-        return all(done)
+        until = time.monotonic() + timeout
+        # What the taggers were asked still has its model before it.
+        tagged = await asyncio.to_thread(self.taggers.close, timeout)
+        left = max(0.0, until - time.monotonic())
+        done = await asyncio.gather(*(asyncio.to_thread(m.online.close, left) for m in self))
+        return tagged and all(done)
 
 
 def _is_bundle(path: Path) -> bool:

@@ -6,8 +6,9 @@ this file only after its audit record is on disk.
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 
 from .. import CloisterError, Overloaded, ServingError, Unavailable, Unsupported
@@ -15,7 +16,9 @@ from .guard import Guard, Guarded, in_original
 from .memory import MemoryLimit
 from .models import Model, Models
 from .online import Pending
+from .processor import available_threads
 from .results import Prediction
+from .tagging import within
 from .tasks import TOP_K, Wanted, labelled
 from .tokens import Input, validated
 from .trail import Audit, Trail
@@ -23,6 +26,9 @@ from .watch import Watch
 
 INLINE_CHARACTERS = 4096
 """Texts up to this are redacted and tokenized on the event loop, where that costs less than the way to a thread."""
+
+_WAITING = 16
+"""Requests for each processor that may wait for a tagger at once."""
 
 _log = logging.getLogger("cloister.service")
 
@@ -91,6 +97,8 @@ class Service:
         self._status_of = status_of
         self._memory = memory
         self._watch = watch
+        # They wait more than they work: enough of them that the tagger's batches fill.
+        self._waiting = ThreadPoolExecutor(_WAITING * available_threads(), "cloister-guard") if guard.slow else None
 
     async def predict(self, trail: Trail, question: Question) -> Answered:
         """Answer texts or pairs with a model; the trail gets model, entities, tokens and the time of each stage.
@@ -104,14 +112,17 @@ class Service:
         model = self.resolve(trail, question)
         self._memory.admit()
         model.online.scheduler.admit(question.timeout - trail.seconds)
+        self.models.taggers.admit(question.timeout - trail.seconds)
         inputs = validated(question.texts)
         labels = labelled(question.labels)
         trail.inputs = len(inputs)
         large = sum(map(_characters, inputs)) > INLINE_CHARACTERS
         with trail.stage("redact"):
-            guarded = await self._admit(trail, inputs, large=large)
+            guarded = await self._admit(trail, inputs, question.timeout, large=large)
             if labels is not None:
-                labels = {label: self._wording(trail, label) for label in labels}
+                # The model sees the wording; the answer has the label itself.
+                wordings = await self._pass(trail, list(labels), question.timeout)
+                labels = {label: wording.text for label, wording in zip(labels, wordings, strict=True)}
         safe: list[Input] = [parts[0].text if len(parts) == 1 else (parts[0].text, parts[1].text) for parts in guarded]
         trail.signals = self._watch.read(safe)
         with trail.stage("tokenize"):
@@ -154,31 +165,54 @@ class Service:
             )
         return model
 
-    async def redact(self, trail: Trail, texts: Sequence[str], language: str) -> list[Guarded]:
-        """Redact texts without asking a model. Raises RedactionError, and InvalidInput for a lone surrogate."""
+    async def redact(self, trail: Trail, texts: Sequence[str], language: str, timeout: float) -> Sequence[Guarded]:
+        """Redact texts without asking a model, but for the tagger of the policy.
+
+        Raises:
+            RedactionError: redaction failed.
+            InvalidInput: a lone surrogate.
+            Overloaded, DeadlineExceeded, Unavailable: the tagger had no room or no time.
+        """
         validated(texts)
+        self.models.taggers.admit(timeout - trail.seconds)
         with trail.stage("redact"):
-            admitted = await asyncio.to_thread(lambda: [self.guard.admit(text, language) for text in texts])
-        trail.entities.update(_counts([(one,) for one in admitted]))
+            admitted = await self._pass(trail, texts, timeout, language, large=True)
         trail.inputs, trail.signals = len(texts), self._watch.read([one.text for one in admitted])
         return admitted
 
-    async def _admit(self, trail: Trail, inputs: list[Input], *, large: bool) -> list[tuple[Guarded, ...]]:
-        def admit() -> list[tuple[Guarded, ...]]:
-            return [
-                tuple(self.guard.admit(part) for part in ((item,) if isinstance(item, str) else item))
-                for item in inputs
-            ]
+    async def _admit(
+        self, trail: Trail, inputs: list[Input], timeout: float, *, large: bool
+    ) -> list[tuple[Guarded, ...]]:
+        """The parts of every input as the guard lets them through."""
+        parts = [(item,) if isinstance(item, str) else item for item in inputs]
+        guarded = iter(await self._pass(trail, [text for part in parts for text in part], timeout, large=large))
+        return [tuple(next(guarded) for _ in part) for part in parts]
 
-        guarded = await asyncio.to_thread(admit) if large or self.guard.slow else admit()
-        trail.entities.update(_counts(guarded))
+    async def _pass(
+        self, trail: Trail, texts: Sequence[str], timeout: float, language: str = "auto", *, large: bool = False
+    ) -> Sequence[Guarded]:
+        """Texts through the guard, which counts what it replaced. One that waits for a tagger has threads of its own:
+        all of them may wait, and audit and tokenizing still go on.
+        """
+        if self._waiting is not None:
+            loop = asyncio.get_running_loop()
+            with within(timeout - trail.seconds):
+                context = copy_context()
+            guarded = await loop.run_in_executor(self._waiting, context.run, self.guard.admit_all, texts, language)
+        else:
+
+            def admit() -> list[Guarded]:
+                return [self.guard.admit(text, language) for text in texts]
+
+            guarded = await asyncio.to_thread(admit) if large else admit()
+        for one in guarded:
+            trail.entities.update(one.counts)
         return guarded
 
-    def _wording(self, trail: Trail, label: str) -> str:
-        """What the model sees of a label; the answer has the label itself."""
-        guarded = self.guard.admit(label)
-        trail.entities.update(_counts([(guarded,)]))
-        return guarded.text
+    def close(self) -> None:
+        """Let the guard's threads go; what waits for one is not done any more."""
+        if self._waiting is not None:
+            self._waiting.shutdown(wait=False, cancel_futures=True)
 
     async def _submit(
         self, trail: Trail, question: Question, texts: list[Input], wanted: Wanted, *, large: bool
@@ -262,11 +296,3 @@ def internal_error(trail: Trail, error: Exception) -> ServingError:
 
 def _characters(item: Input) -> int:
     return len(item) if isinstance(item, str) else len(item[0]) + len(item[1])
-
-
-def _counts(guarded: Sequence[Sequence[Guarded]]) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for parts in guarded:
-        for part in parts:
-            total.update(part.counts)
-    return total

@@ -13,7 +13,8 @@ from starlette.routing import Router
 
 from ... import NotFound, SettingsError
 from ...privacy.monitoring import Alert, Monitor
-from ...privacy.redact import Redactor
+from ...privacy.policy import Policy
+from ...privacy.redact import Redactor, default_tagger
 from ...privacy.unseal import Unseal
 from ..engine import Engine, Options, load
 from ..guard import Guard, OpenGuard, PolicyGuard
@@ -24,6 +25,7 @@ from ..online import Concurrency
 from ..records import AuditRecords
 from ..service import Service
 from ..settings import Settings
+from ..tagging import Taggers
 from ..trail import Audit, NoAudit
 from ..watch import Watch
 from ..webhook import Webhook
@@ -55,7 +57,11 @@ class Application:
     router: Router
 
     async def start(self) -> None:
-        """Load the models of the settings. Raises what `load` raises; a name that comes twice is a SettingsError."""
+        """Load the taggers of the policy and the models of the settings.
+
+        Raises what `load` raises; a name that comes twice is a SettingsError.
+        """
+        await asyncio.to_thread(self.service.models.taggers.start)
         for name, path in named_bundles(self.settings.bundles):
             await self.service.models.add(name, path)
         await self.service.audit.start()
@@ -63,6 +69,7 @@ class Application:
     async def stop(self) -> None:
         """Finish what was accepted and close everything."""
         await self.service.models.close(self.settings.drain)
+        self.service.close()
         await self.service.audit.close()
         if self.webhook is not None:
             await asyncio.to_thread(self.webhook.close)
@@ -109,7 +116,7 @@ def build(settings: Settings, *, guard: Guard | None = None, audit: Audit | None
         drain=settings.drain,
     )
     telemetry.watch(models)
-    chosen = guard or _guard(settings.policy)
+    chosen = guard or _guard(settings.policy, models.taggers)
     webhook = Webhook(settings.alert_webhook, telemetry.posted) if settings.alert_webhook is not None else None
     watch = _watch(chosen, telemetry, webhook)
     service = Service(models, chosen, audit or _audit(settings, chosen), status_of, memory, watch)
@@ -206,10 +213,14 @@ def sealed_by(settings: Settings) -> Callable[[str], Unseal | None]:
     return lambda name: every.expecting(ids.get(name))
 
 
-def _guard(policy: str) -> Guard:
-    if policy == "off":
+def _guard(name: str, taggers: Taggers) -> Guard:
+    if name == "off":
         return OpenGuard()
-    return PolicyGuard(Redactor(policy))
+    policy = Policy.load(name)
+    tagger = default_tagger(policy)
+    if tagger is None:
+        return PolicyGuard(Redactor(policy))  # which says what it lacks
+    return PolicyGuard(Redactor(policy, tagger=taggers.scheduled(tagger)))
 
 
 def _watch(guard: Guard, telemetry: Telemetry, webhook: Webhook | None) -> Watch:

@@ -310,10 +310,10 @@ class Gate:
     def _retry_after(self) -> int:
         """Seconds until what waits now should have run; at least 1."""
         seconds = 1.0
-        for model in self._service.models:
-            scheduler = model.online.scheduler
+        for _, online in self._service.models.online():
+            scheduler = online.scheduler
             tokens = scheduler.waiting_tokens
-            seconds = max(seconds, scheduler.cost.predict(tokens, 0) / model.online.workers)
+            seconds = max(seconds, scheduler.cost.predict(tokens, 0) / online.workers)
         return min(60, round(seconds + 0.5))
 
 

@@ -1,7 +1,7 @@
 """Metrics, traces and log lines of requests and batches. Names, counts and times; never content.
 
-Metric labels are route templates, model names and error codes: all known before a request comes, so a client cannot
-make the number of series grow.
+Metric labels are route templates, names of models and taggers, and error codes: all known before a request comes, so a
+client cannot make the number of series grow.
 """
 
 import logging
@@ -82,7 +82,7 @@ class Telemetry:
         memory.set_function(lambda: float(resident()))
 
     def watch(self, models: "Models") -> None:
-        """Also show the queues and workers of models."""
+        """Also show the queues and workers of models and taggers."""
         self.registry.register(_Queues(models))
 
     def finished(self, trail: Trail) -> None:
@@ -154,11 +154,11 @@ class _Queues(Collector):
         waiting = GaugeMetricFamily("cloister_queue_tokens", "Tokens that wait.", labels=["model"])
         running = GaugeMetricFamily("cloister_batches_running", "Batches that run.", labels=["model"])
         deaths = GaugeMetricFamily("cloister_worker_deaths", "Workers that died.", labels=["model"])
-        for model in self._models:
-            scheduler = model.online.scheduler
-            waiting.add_metric([model.name], scheduler.waiting_tokens)
-            running.add_metric([model.name], scheduler.running)
-            deaths.add_metric([model.name], scheduler.deaths)
+        for name, online in self._models.online():
+            scheduler = online.scheduler
+            waiting.add_metric([name], scheduler.waiting_tokens)
+            running.add_metric([name], scheduler.running)
+            deaths.add_metric([name], scheduler.deaths)
         return waiting, running, deaths
 
 

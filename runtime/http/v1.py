@@ -110,7 +110,7 @@ class V1:
         texts = cast(list[str], self._texts(body.input))
         if self._service.guard.name == "off":
             raise Unsupported("redaction is off", hint="start the service with a --policy", code="redaction_off")
-        guarded = await self._service.redact(incoming.trail, texts, body.language)
+        guarded = await self._service.redact(incoming.trail, texts, body.language, incoming.timeout)
         data = [
             bodies.RedactedItem(
                 index=i,

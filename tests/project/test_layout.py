@@ -107,7 +107,8 @@ def expected_files() -> set[str]:
     code = {f"cloister/{n}" for n in tracked if n.endswith(".py") and n.split("/")[0] in (*LAYERS, "__init__.py")}
     presets = {f"cloister/{n}" for n in tracked if n.startswith("privacy/") and n.endswith(".toml")}
     formats = {"runtime/FORMAT.md", "privacy/SEAL.md", "privacy/audit/FORMAT.md"}
-    return code | presets | {"cloister/py.typed", *(f"cloister/{n}" for n in formats)}
+    taggers = {f"cloister/{n}" for n in tracked if n.startswith("runtime/taggers/")}
+    return code | presets | taggers | {"cloister/py.typed", *(f"cloister/{n}" for n in formats)}
 
 
 def test_wheel_and_source_archive_hold_exactly_what_they_should(tmp_path: Path) -> None:
@@ -118,6 +119,12 @@ def test_wheel_and_source_archive_hold_exactly_what_they_should(tmp_path: Path) 
     for name in filter(None, listed.decode().split("\0")):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_bytes((ROOT / name).read_bytes())
+    # Bundles of taggers ship whole, whatever their files are called, also before there is one in the repository.
+    placed = [f"runtime/taggers/latin/{name}" for name in ("manifest.json", "int8.onnx", "int8.weights", "LICENSE")]
+    (copy / placed[0]).parent.mkdir(parents=True)
+    for name in placed:
+        (copy / name).write_bytes(b"x")
+    expected = expected_files() | {f"cloister/{name}" for name in placed}
     subprocess.run(
         [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(copy)],
         check=True,
@@ -126,12 +133,12 @@ def test_wheel_and_source_archive_hold_exactly_what_they_should(tmp_path: Path) 
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     (archive,) = (tmp_path / "dist").glob("*.tar.gz")
     names = {n for n in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in n}
-    assert names == expected_files()
+    assert names == expected
     with tarfile.open(archive) as tar:
         inside = {"/".join(m.name.split("/")[1:]) for m in tar.getmembers() if m.isfile()}
     folders = {n.split("/")[0] for n in inside if "/" in n}
     assert folders == {*LAYERS, "cloister.egg-info"}
-    assert {n.removeprefix("cloister/") for n in expected_files()} <= inside
+    assert {n.removeprefix("cloister/") for n in expected} <= inside
 
 
 def test_every_package_is_listed() -> None:
