@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-from recipes.tagger import base, corpora, english
+from recipes.tagger import base, corpora, english, identities
 
 SEED = 7
 EPOCHS = 3
@@ -38,7 +38,7 @@ def cloister(*arguments: str | Path) -> dict[str, Any]:
 def prepare(data: Path, work: Path) -> None:
     """Write the parts of every corpus, generated text, and what is trained and chosen on."""
     corpora.write(data, work)
-    sizes: dict[english.Part, int] = {"train": GENERATED, "validation": 600, "test": 1000}
+    sizes: dict[identities.Part, int] = {"train": GENERATED, "validation": 600, "test": 1000}
     for part, count in sizes.items():
         name = "choice" if part == "validation" else part
         write(work / f"generated-{name}.jsonl", english.examples(SEED, count, part))

@@ -117,7 +117,7 @@ def test_the_loss_of_a_target_with_several_labels_is_of_their_sum() -> None:
     shares = [2.0, 0.5, 0.5, 1.0]
     wanted = -sum(w * float(p.log()) for w, p in zip(shares, sums, strict=True)) / (sum(shares) + 0.5)
     assert partial_cross_entropy(logits, targets, partial, weights).item() == pytest.approx(wanted, abs=1e-6)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
 
