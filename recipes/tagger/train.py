@@ -39,9 +39,9 @@ def prepare(data: Path, work: Path) -> None:
     """Write the parts of every corpus, generated text, and what is trained and chosen on."""
     corpora.write(data, work)
     sizes: dict[identities.Part, int] = {"train": GENERATED, "validation": 600, "test": 1000}
-    for part, count in sizes.items():
-        name = "choice" if part == "validation" else part
-        write(work / f"generated-{name}.jsonl", english.examples(SEED, count, part))
+    for made, count in sizes.items():
+        part = "choice" if made == "validation" else made
+        write(work / f"generated-{part}.jsonl", english.examples(SEED, count, made))
     write(work / "fairness.jsonl", english.fairness(SEED, per_group=60))
     for named in ("train", "choice"):
         lines: list[str] = []
