@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def main() -> None:
     )
     for count in COUNTS:
         texts = [f"{number}: {TEXT[number % 7 : 40 + number * 37 % 256]}" for number in range(count)]
-        sides = {
+        sides: dict[str, Callable[[], object]] = {
             "one thread": partial(one.predict, texts),
             "every thread in each run": partial(every.predict, texts),
             "runs side by side (BundleTagger)": partial(beside, texts),
@@ -58,8 +59,8 @@ def main() -> None:
         best = min(times["runs side by side (BundleTagger)"])
         sys.stdout.write(f"  {count / best * 1e3:.0f} texts/s side by side\n")
     redactors = {"patterns alone": Redactor(tagger=None), "patterns and tagger": Redactor(tagger=beside)}
-    sides = {name: partial(redactor.redact, TEXT) for name, redactor in redactors.items()}
-    report("a whole redaction of the text", interleaved(sides, rounds=options.rounds), against="patterns alone")
+    whole: dict[str, Callable[[], object]] = {name: partial(r.redact, TEXT) for name, r in redactors.items()}
+    report("a whole redaction of the text", interleaved(whole, rounds=options.rounds), against="patterns alone")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -161,7 +162,7 @@ def test_a_tagger_of_another_package_goes_first(monkeypatch: pytest.MonkeyPatch)
         def load(self) -> Callable[[], Callable[[list[str]], list[list[object]]]]:
             return lambda: lambda texts: [[] for _ in texts]
 
-    points = redact.entry_points(group="cloister.taggers")
+    points = entry_points(group="cloister.taggers")
     monkeypatch.setattr(redact, "entry_points", lambda **_: [*points, Other()])
     assert Redactor("balanced").redact(LATIN).text == LATIN
 
