@@ -171,6 +171,7 @@ def main() -> None:
     engine = load(given.bundle)
     print(f"{given.bundle}: {size / 1e6:.2f} MB, digest {engine.digest}")
     other = None if given.fp32 is None else load(given.fp32)
+    pooled: tuple[list[set[Span]], list[set[Span]], list[set[Span]]] = ([], [], [])
     for name in ("presidio", "wnut17", "btc", "sec", "restaurant8k", "generated"):
         data = read_labelled(given.work / f"{name}-test.jsonl")
         wanted, found = wanted_in(data), found_in(engine, data)
@@ -179,6 +180,11 @@ def main() -> None:
             same = found_in(other, data)
             scores = [100 * entity_f1(entity_counts(wanted, spans)) for spans in (found, same)]
             print(f"  entity F1: int8 {scores[0]:.2f}, fp32 {scores[1]:.2f}, difference {scores[0] - scores[1]:+.2f}")
+            for every, spans in zip(pooled, (wanted, found, same), strict=True):
+                every.extend(spans)
+    if other is not None:
+        scores = [100 * entity_f1(entity_counts(pooled[0], spans)) for spans in pooled[1:]]
+        print(f"\nall test parts: int8 {scores[0]:.2f}, fp32 {scores[1]:.2f}, difference {scores[0] - scores[1]:+.2f}")
     print("\npresidio-research, held-out templates, every kind of personal data")
     with_patterns(engine, given.work)
     fairness(engine, given.work)
