@@ -1,4 +1,4 @@
-"""Labelled Chinese texts for the character tagger: templates with slots, and sentences strung together from a dictionary.
+"""Labelled Chinese texts for the character tagger: templates with slots, and sentences strung from a dictionary.
 
     python -m recipes.tagger.chinese --count 1000 --part train --seed 7 OUT.jsonl
 
@@ -15,7 +15,7 @@ import argparse
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,7 +25,7 @@ from .chinese_slots import LABELS, Part, Slots
 from .chinese_templates import NEGATIVE, TEMPLATES
 from .chinese_words import segmented, traditional, words
 
-__all__ = ["Example", "Span", "examples", "template_part", "write"]
+__all__ = ["Example", "Span", "examples", "parsed", "save", "template_part", "write"]
 
 _HELD_OUT = Path(__file__).with_name("heldout_templates_zh.json")
 _SLOT = re.compile(r"\{([a-z]+)(?::(\d))?\}")
@@ -53,6 +53,7 @@ _SENTENCE_SLOTS = {
     "ADDRESS": "address",
     "DATE": "date",
 }
+_ENTITIES = frozenset(LABELS.values())
 _REPLACED = frozenset({"n", "v", "a", "vn", "t", "i", "l", "d"})
 _HALF = str.maketrans("，：；（）！？。", ",:;()!?.")
 _MARKS = re.compile(r"[，。！？；]")
@@ -137,7 +138,7 @@ def _filled(source: random.Random, slots: Slots, genre: str, genres: dict[str, l
     """One to three templates of a genre, filled, with the small disorder of real text."""
     taiwan = genre.endswith("_tw")
     converted = taiwan or source.random() < 0.1
-    number = source.choice((1, 1, 1, 2, 3))
+    number = source.choice((1, 1, 1, 2, 3)) if source.random() < 0.92 else source.randint(4, 8)
     ids = [source.choice(genres[genre]) for _ in range(number)]
     other = "plain_tw" if taiwan else "plain"
     if number > 1 and genre not in NEGATIVE and other in genres and source.random() < 0.3:
@@ -179,10 +180,21 @@ def _literal(source: random.Random, text: str, replaced: float) -> str:
     return "".join(made)
 
 
-def _strung(source: random.Random, slots: Slots) -> Example:
-    """One to five sentences of the dictionary."""
+def parsed(seed: int, count: int) -> Iterator[Example]:
+    """Sentences of the dictionary where every word is a span with its part of speech, beside the entities.
+
+    What a character model is shown first: where words begin and end, and what they are.
+    """
+    source = random.Random(f"{seed} parsed")
+    slots = Slots(source, "train")
+    for _ in range(count):
+        yield _strung(source, slots, parse=True)
+
+
+def _strung(source: random.Random, slots: Slots, *, parse: bool = False) -> Example:
+    """Sentences of the dictionary, mostly one to five."""
     pieces: list[_Piece] = []
-    for place in range(source.randint(1, 5)):
+    for place in range(source.randint(1, 5) if source.random() < 0.92 else source.randint(6, 12)):
         if place:
             pieces.append(_Piece(source.choice(("，", "，", "。", "", "", " ", "！"))))
         for token in source.choice(_SENTENCES).split():
@@ -190,7 +202,8 @@ def _strung(source: random.Random, slots: Slots) -> Example:
             if slot:
                 pieces.append(_Piece(slots.fill(slot, traditional=False), LABELS[slot]))
             else:
-                pieces.append(_Piece(words()[token].draw(source) if token in words() else token))
+                known = token in words()
+                pieces.append(_Piece(words()[token].draw(source) if known else token, token if parse and known else None))
     return _example(source, pieces, "dictionary", "dictionary", source.random() < 0.12)
 
 
@@ -205,7 +218,7 @@ def _example(source: random.Random, pieces: list[_Piece], template: str, genre: 
             elif disorder < 0.2:
                 value = _MARKS.sub(source.choice(("", " ")), value)
         elif value:
-            if before == (len(text), piece.label):  # two names that touch would be read as one
+            if before == (len(text), piece.label) and piece.label in _ENTITIES:  # two names that touch would be read as one
                 text += " "
             spans.append(Span(len(text), len(text) + len(value), piece.label))
             before = (len(text) + len(value), piece.label)
@@ -217,9 +230,13 @@ def _example(source: random.Random, pieces: list[_Piece], template: str, genre: 
 
 def write(path: Path, seed: int, count: int, part: Part) -> None:
     """Write examples as a labelled file."""
-    lines = (json.dumps(example.row(), ensure_ascii=False) + "\n" for example in examples(seed, count, part))
+    save(path, examples(seed, count, part))
+
+
+def save(path: Path, made: Iterable[Example]) -> None:
+    """Write examples, one a line."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(lines)
+        file.writelines(json.dumps(example.row(), ensure_ascii=False) + "\n" for example in made)
 
 
 def _main() -> None:
