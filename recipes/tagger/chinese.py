@@ -31,8 +31,9 @@ _HELD_OUT = Path(__file__).with_name("heldout_templates_zh.json")
 _SLOT = re.compile(r"\{([a-z]+)(?::(\d))?\}")
 
 # Sentences by part of speech; capitals are slots. A subject or object is a person, a place or a thing.
-_SENTENCES = tuple(
-    """
+_SENTENCES = [
+    line.strip()
+    for line in """
     PERSON d v n|PERSON v 了 n|v PERSON v|p PERSON v 了 n|PERSON 和 PERSON v|PERSON 、 PERSON 、 PERSON d v|n PERSON v n
     r d v PERSON|PERSON 的 n d a|v 了 PERSON 的 n|t PERSON v n|t r v 了 PERSON|PERSON p CITY v|n PERSON d v 过 n|PERSON
     v PERSON 吗|把 n v 给 PERSON|PERSON ， d v n|a 的 PERSON|b n PERSON|PERSON v ， n v|与 PERSON v|i ， PERSON v
@@ -42,7 +43,8 @@ _SENTENCES = tuple(
     s v n|n p s v|d v n|vn n|n vn|a n v|ad v n|f v n|z 的 n|j n|v 着 n|n f|c n v ， d v|把 n v 了|被 n v|nz n|v 不 v
     n ： n|m q n|r 的 n|i ， i|an v|n v v n|v v|d d v|a a|n n n
     """.replace("\n", "|").split("|")
-)
+    if line.strip()
+]
 _SENTENCE_SLOTS = {
     "PERSON": "person",
     "NICK": "nick",
@@ -203,7 +205,9 @@ def _strung(source: random.Random, slots: Slots, *, parse: bool = False) -> Exam
                 pieces.append(_Piece(slots.fill(slot, traditional=False), LABELS[slot]))
             else:
                 known = token in words()
-                pieces.append(_Piece(words()[token].draw(source) if known else token, token if parse and known else None))
+                pieces.append(
+                    _Piece(words()[token].draw(source) if known else token, token if parse and known else None)
+                )
     return _example(source, pieces, "dictionary", "dictionary", source.random() < 0.12)
 
 
@@ -218,7 +222,9 @@ def _example(source: random.Random, pieces: list[_Piece], template: str, genre: 
             elif disorder < 0.2:
                 value = _MARKS.sub(source.choice(("", " ")), value)
         elif value:
-            if before == (len(text), piece.label) and piece.label in _ENTITIES:  # two names that touch would be read as one
+            if (
+                before == (len(text), piece.label) and piece.label in _ENTITIES
+            ):  # two names that touch would be read as one
                 text += " "
             spans.append(Span(len(text), len(text) + len(value), piece.label))
             before = (len(text) + len(value), piece.label)

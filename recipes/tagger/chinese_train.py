@@ -64,11 +64,17 @@ def make(work: Path, recipe: Recipe) -> Path:
         print(json.dumps({"validation": report.metrics, "seconds": report.seconds}))
     texts = [json.loads(line)["text"] for line in calibration.read_text("utf-8").splitlines()]
     made = export(
-        model, bundle, calibration=texts, contract=Contract(read_labelled(validation), max_drop=recipe.max_drop), force=True
+        model,
+        bundle,
+        calibration=texts,
+        contract=Contract(read_labelled(validation), max_drop=recipe.max_drop),
+        force=True,
     )
     provenance = asdict(recipe) | {
         "recipe": RECIPE_VERSION,
-        "versions": {name: version(name) for name in ("faker", "jieba", "opencc-python-reimplemented", "torch", "transformers")},
+        "versions": {
+            name: version(name) for name in ("faker", "jieba", "opencc-python-reimplemented", "torch", "transformers")
+        },
     }
     (work / "provenance.json").write_text(json.dumps(provenance, indent=2) + "\n", "utf-8")
     print(json.dumps({"bytes": made.size_bytes, "accuracy": made.accuracy, "digest": made.digest}, default=str))

@@ -4,8 +4,6 @@ The dictionary has about 350,000 words with their frequency and part of speech. 
 tables of `opencc-python-reimplemented` (Apache-2.0). Only the data of both packages is read; none of their code runs.
 """
 
-
-
 from __future__ import annotations
 
 import itertools
