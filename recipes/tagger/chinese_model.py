@@ -16,7 +16,7 @@ WINDOW = 128
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _SPACE = "▁"
 _LATIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_MARKS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~，。、；：？！“”‘’（）【】《》〈〉「」『』—…·•・～￥→×°％／－〇０１２３４５６７８９"
+_MARKS = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~，。、；：？！“”‘’（）【】《》〈〉「」『』—…·•・～￥→×°％／－〇０１２３４５６７８９"  # noqa: E501
 
 
 def _level_one() -> set[str]:
@@ -56,7 +56,7 @@ def vocabulary() -> list[str]:
     return [*_SPECIAL, *dict.fromkeys((*plain, *continued, *sorted(han)))]
 
 
-def tokenizer(tokens: list[str]) -> "object":
+def tokenizer(tokens: list[str]) -> object:
     """A fast tokenizer: Latin words and numbers in pieces, every other character and every run of space a token."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
