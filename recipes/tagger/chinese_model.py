@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import random
 from pathlib import Path
+
+from faker import Faker
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from .chinese_slots import LABELS, Slots
 from .chinese_words import given_characters, simplified, traditional, words
@@ -31,10 +35,6 @@ def vocabulary() -> list[str]:
     Characters are those of GB 2312 level 1, of given names and surnames in the dictionary, of Faker's tables, and the
     traditional forms of all of these.
     """
-    import random
-
-    from faker import Faker
-
     simple = _level_one() | set(given_characters().values)
     for kind in ("n", "v", "ns", "nt", "d", "a"):
         counted: dict[str, int] = {}
@@ -56,10 +56,8 @@ def vocabulary() -> list[str]:
     return [*_SPECIAL, *dict.fromkeys((*plain, *continued, *sorted(han)))]
 
 
-def tokenizer(tokens: list[str]) -> object:
+def tokenizer(tokens: list[str]) -> Tokenizer:
     """A fast tokenizer: Latin words and numbers in pieces, every other character and every run of space a token."""
-    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
-
     made = Tokenizer(models.WordPiece({t: i for i, t in enumerate(tokens)}, unk_token="[UNK]"))  # noqa: S106
     made.normalizer = normalizers.Replace(Regex(r"\s+"), _SPACE)
     made.pre_tokenizer = pre_tokenizers.Split(Regex(r"[A-Za-z]+|[0-9]+|."), "isolated")
