@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from pathlib import Path
+from typing import Any
 
 from faker import Faker
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
@@ -75,7 +76,8 @@ def write_base(folder: Path, seed: int, *, layers: int = 4, hidden: int = 128, i
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     tokens = vocabulary()
-    fast = PreTrainedTokenizerFast(
+    fast_tokenizer: Any = PreTrainedTokenizerFast  # which has no types
+    fast = fast_tokenizer(
         tokenizer_object=tokenizer(tokens),
         model_max_length=WINDOW,
         **{f"{name.strip('[]').lower()}_token": name for name in _SPECIAL},
