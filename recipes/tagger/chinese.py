@@ -21,11 +21,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .chinese_messages import messages
 from .chinese_slots import LABELS, Part, Slots
 from .chinese_templates import NEGATIVE, TEMPLATES
 from .chinese_words import segmented, traditional, words
 
-__all__ = ["Example", "Span", "examples", "parsed", "save", "template_part", "write"]
+__all__ = ["WITHOUT", "Example", "Span", "examples", "parsed", "save", "template_part", "write"]
 
 _HELD_OUT = Path(__file__).with_name("heldout_templates_zh.json")
 _SLOT = re.compile(r"\{([a-z]+)(?::(\d))?\}")
@@ -55,6 +56,8 @@ _SENTENCE_SLOTS = {
     "ADDRESS": "address",
     "DATE": "date",
 }
+WITHOUT = frozenset({*NEGATIVE, "messages"})
+"""Genres of examples that have no entity."""
 _ENTITIES = frozenset(LABELS.values())
 _REPLACED = frozenset({"n", "v", "a", "vn", "t", "i", "l", "d"})
 _HALF = str.maketrans("，：；（）！？。", ",:;()!?.")
@@ -131,9 +134,22 @@ def examples(seed: int, count: int, part: Part) -> Iterator[Example]:
         kind = source.random()
         if part == "train" and kind < 0.35:
             yield _strung(source, slots)
+        elif kind > 0.93:
+            yield _told(source, part)
         else:
             genre = source.choice(plain) if kind > 0.88 else source.choices(written, weights)[0]
             yield _filled(source, slots, genre, genres, part)
+
+
+def _told(source: random.Random, part: Part) -> Example:
+    """One to four messages of programs: real sentences without entities."""
+    taiwan = source.random() < 0.2
+    pieces: list[_Piece] = []
+    for place in range(source.choice((1, 1, 1, 2, 2, 3, 4))):
+        if place:
+            pieces.append(_Piece(source.choice(("，", "。", "\n", " ", ""))))
+        pieces.append(_Piece(source.choice(messages(part, traditional=taiwan))))
+    return _example(source, pieces, "messages", "messages", taiwan)
 
 
 def _filled(source: random.Random, slots: Slots, genre: str, genres: dict[str, list[str]], part: Part) -> Example:
@@ -151,6 +167,9 @@ def _filled(source: random.Random, slots: Slots, genre: str, genres: dict[str, l
     for place, identity in enumerate(ids):
         if place:
             pieces.append(_Piece(source.choice(("，", "。", "\n", " ", "；"))))
+        if source.random() < 0.07:
+            told = source.choice(messages(part, traditional=taiwan))
+            pieces.append(_Piece(told + source.choice(("，", "。", "\n", " "))))
         pieces.extend(_template(source, slots, identity, taiwan, replaced))
     return _example(source, pieces, "+".join(ids), genre, converted)
 

@@ -1,6 +1,6 @@
 """The Chinese tagger beside the rules: what each finds, and what both find together.
 
-    python -m recipes.tagger.chinese_figures BUNDLE [--part test] [--data FOLDER] [--clean FILE] [--json]
+    python -m recipes.tagger.chinese_figures BUNDLE [--part test] [--data FOLDER] [--clean FILE] [--least 0.9]
 
 Texts come from templates and given names that no training saw (`--part validation` is for choices, `test` for the
 figures). `--data` names the folder with the public data sets: Chinese messages of another generator. `--clean` names a
@@ -18,13 +18,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from cloister.privacy import Policy, Redactor
+from cloister.privacy.detector import Tagger
+from cloister.runtime.results import Entity
 from cloister.runtime.tagger import BundleTagger, from_bundle
 
-from .chinese import Span, examples
+from .chinese import WITHOUT, Span, examples
 from .chinese_slots import Part
-from .chinese_templates import NEGATIVE, TEMPLATES
+from .chinese_templates import TEMPLATES
 
-__all__ = ["Figures", "compare", "measure"]
+__all__ = ["Figures", "Sure", "compare", "measure"]
 
 _GROUPS = {
     "PERSON": "PERSON",
@@ -84,7 +86,24 @@ def _rates(hit: int, there: int, right: int, said: int) -> tuple[float, float, f
     return recall, precision, 2 * recall * precision / (recall + precision) if recall + precision else 0.0
 
 
-def finders(tagger: BundleTagger) -> dict[str, Finder]:
+class Sure:
+    """A tagger that keeps only the spans it is sure of.
+
+    Args:
+        tagger: what it asks.
+        least: least score of a span.
+    """
+
+    def __init__(self, tagger: BundleTagger, least: float) -> None:
+        self._tagger = tagger
+        self._least = least
+
+    def __call__(self, texts: list[str], /) -> list[list[Entity]]:
+        """Spans of every text."""
+        return [[e for e in entities if e.score >= self._least] for entities in self._tagger(texts)]
+
+
+def finders(tagger: Tagger) -> dict[str, Finder]:
     """What is compared, by name."""
     policy = Policy.parse('name = "everything"\ndefault = "replace"')
 
@@ -148,21 +167,24 @@ def _main() -> None:
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--clean", type=Path)
+    parser.add_argument("--least", type=float, default=0.0, help="least score of a span of the tagger")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    finder = finders(from_bundle(chosen.bundle))
+    finder = finders(Sure(from_bundle(chosen.bundle), chosen.least))
     part: Part = chosen.part
     made = list(examples(_SEED, chosen.count, part))
     rows: list[Labelled] = [(e.text, e.entities) for e in made]
     tables = {f"templates ({part})": compare(rows, finder, sorted(set(_GROUPS.values()), reverse=True))}
     for genre in TEMPLATES:
-        own: list[Labelled] = [(e.text, e.entities) for e in made if e.genre == genre and genre not in NEGATIVE]
-        if own:
+        own: list[Labelled] = [(e.text, e.entities) for e in made if e.genre == genre]
+        if own and genre not in WITHOUT:
             tables[f"{genre} ({part})"] = compare(own, finder, ["PERSON"])
     if chosen.data is not None:
         for name, file in _FILES.items():
             tables[name] = compare(_messages(chosen.data / "pii_zh_generated" / file), finder, ["PERSON", "ADDRESS"])
-    alarms = {"templates": false_alarms(sorted({e.text for e in made if e.genre in NEGATIVE}), finder)}
+    alarms = {
+        genre: false_alarms(sorted({e.text for e in made if e.genre == genre}), finder) for genre in sorted(WITHOUT)
+    }
     if chosen.clean is not None:
         alarms["clean"] = false_alarms([x for x in chosen.clean.read_text("utf-8").splitlines() if x.strip()], finder)
     if chosen.json:

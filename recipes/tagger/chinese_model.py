@@ -1,4 +1,4 @@
-"""The base of the Chinese tagger: a vocabulary of characters, a tokenizer and a small BERT with random weights."""
+"""The base of the Chinese tagger: a vocabulary of characters, a tokenizer and a small model with random weights."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from .chinese_words import given_characters, simplified, traditional, words
 
 __all__ = ["WINDOW", "tokenizer", "vocabulary", "write_base"]
 
-WINDOW = 128
-"""Most tokens the model reads at once: every position must have been trained, and training texts are short."""
+WINDOW = 512
+"""Most tokens the model reads at once; longer texts are read in windows."""
+_REACH = 32
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _SPACE = "▁"
@@ -70,10 +71,14 @@ def tokenizer(tokens: list[str]) -> Tokenizer:
     return made
 
 
-def write_base(folder: Path, seed: int, *, layers: int = 4, hidden: int = 128, inner: int = 384) -> None:
-    """Write a model folder with random weights."""
+def write_base(folder: Path, seed: int, *, layers: int = 4, hidden: int = 128, inner: int = 256) -> None:
+    """Write a model folder with random weights.
+
+    A ModernBERT (Warner et al., 2024) whose every layer looks at a few characters on both sides, by rotary positions: a
+    name is told from what stands around it, wherever it stands in the text.
+    """
     import torch
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers import ModernBertConfig, ModernBertModel, PreTrainedTokenizerFast
 
     tokens = vocabulary()
     fast_tokenizer: Any = PreTrainedTokenizerFast  # which has no types
@@ -82,19 +87,23 @@ def write_base(folder: Path, seed: int, *, layers: int = 4, hidden: int = 128, i
         model_max_length=WINDOW,
         **{f"{name.strip('[]').lower()}_token": name for name in _SPECIAL},
     )
-    config = BertConfig(
+    config = ModernBertConfig(
         vocab_size=len(tokens),
         hidden_size=hidden,
         num_hidden_layers=layers,
         num_attention_heads=hidden // 32,
         intermediate_size=inner,
         max_position_embeddings=WINDOW,
-        type_vocab_size=1,
-        hidden_dropout_prob=0.05,
-        attention_probs_dropout_prob=0.0,
-        initializer_range=0.05,
+        layer_types=["sliding_attention"] * layers,
+        local_attention=_REACH,
+        pad_token_id=tokens.index("[PAD]"),
+        cls_token_id=tokens.index("[CLS]"),
+        sep_token_id=tokens.index("[SEP]"),
+        bos_token_id=tokens.index("[CLS]"),
+        eos_token_id=tokens.index("[SEP]"),
+        tie_word_embeddings=False,
     )
     torch.manual_seed(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    BertModel(config).save_pretrained(folder)
+    ModernBertModel(config).save_pretrained(folder)
     fast.save_pretrained(folder)

@@ -32,7 +32,7 @@ class Recipe:
     seed: int = 7
     layers: int = 4
     hidden: int = 128
-    inner: int = 384
+    inner: int = 256
     parsed: int = 30_000
     texts: int = 60_000
     validation: int = 2_000
@@ -50,14 +50,17 @@ def make(work: Path, recipe: Recipe) -> Path:
     )
     write(train, recipe.seed, recipe.texts, "train")
     write(validation, recipe.seed, recipe.validation, "validation")
-    save(words, parsed(recipe.seed, recipe.parsed))
+    if recipe.parsed:
+        save(words, parsed(recipe.seed, recipe.parsed))
     save(calibration, examples(recipe.seed + 1, 512, "train"))
     options = TrainingOptions(
         epochs=1, learning_rate=recipe.learning_rate, batch_size=recipe.batch_size, seed=recipe.seed, held_out=0.0
     )
     if not base.is_dir():
         write_base(base, recipe.seed, layers=recipe.layers, hidden=recipe.hidden, inner=recipe.inner)
-    if not first.is_dir():
+    if not recipe.parsed:
+        first = base
+    elif not first.is_dir():
         finetune(base, words, first, task="token-classification", options=options)
     if not model.is_dir():
         report = finetune(first, train, model, task="token-classification", evaluation=validation, options=options)

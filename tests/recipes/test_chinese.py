@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("babel")
+pytest.importorskip("django")
 pytest.importorskip("faker")
 pytest.importorskip("jieba")
 pytest.importorskip("opencc")
 
 from cloister.export.labelled import read_labelled
-from recipes.tagger.chinese import Example, Span, examples, parsed, template_part, write
+from recipes.tagger.chinese import WITHOUT, Example, Span, examples, parsed, template_part, write
 from recipes.tagger.chinese_figures import measure
+from recipes.tagger.chinese_messages import messages
 from recipes.tagger.chinese_slots import LABELS, Slots, name_part
 from recipes.tagger.chinese_templates import NEGATIVE, TEMPLATES
 from recipes.tagger.chinese_words import segmented, simplified, traditional
@@ -62,9 +65,11 @@ def test_parts_share_no_template_and_no_given_name(made: dict[str, list[Example]
         f"{g}-{i}" for g, t in TEMPLATES.items() for i in range(len(t))
     }
     for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        assert not templates[one] & templates[other]
+        assert templates[one] & templates[other] <= {"messages"}
+        for script in (False, True):
+            assert not set(messages(one, traditional=script)) & set(messages(other, traditional=script))
     for part in PARTS:
-        assert {template_part(i) for i in templates[part] - {"dictionary"}} == {part}
+        assert {template_part(i) for i in templates[part] - {"dictionary", "messages"}} == {part}
 
 
 def test_given_names_are_drawn_from_their_part_only() -> None:
@@ -95,7 +100,7 @@ def test_there_are_enough_templates_of_each_kind() -> None:
 
 
 def test_negatives_have_no_entity(made: dict[str, list[Example]]) -> None:
-    plain = [e for part in made.values() for e in part if e.genre in NEGATIVE]
+    plain = [e for part in made.values() for e in part if e.genre in WITHOUT]
     assert len(plain) > 50
     assert not any(e.entities for e in plain)
     assert not any(slot in "".join(TEMPLATES[g]) for g in NEGATIVE for slot in (f"{{{s}}}" for s in LABELS))
@@ -128,7 +133,7 @@ def test_the_file_is_labelled_data(tmp_path: Path) -> None:
 
 def test_every_genre_label_and_script_occurs(made: dict[str, list[Example]]) -> None:
     train = made["train"]
-    assert {e.genre for e in train} == {*TEMPLATES, "dictionary"}
+    assert {e.genre for e in train} == {*TEMPLATES, "dictionary", "messages"}
     assert {s.label for e in train for s in e.entities} == set(LABELS.values())
     scripts = Counter(e.script for e in train)
     assert 0.1 < scripts["hant"] / len(train) < 0.35
