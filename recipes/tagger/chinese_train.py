@@ -33,11 +33,11 @@ class Recipe:
     layers: int = 4
     hidden: int = 128
     inner: int = 256
-    parsed: int = 30_000
+    parsed: int = 12_000
     texts: int = 60_000
     validation: int = 2_000
     batch_size: int = 64
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     max_drop: float = 0.003
 
 
