@@ -18,9 +18,10 @@ from cloister.export import Contract, TrainingOptions, export, finetune
 from cloister.export.labelled import read_labelled
 
 from .chinese import examples, parsed, save, write
+from .chinese_messages import PACKAGES
 from .chinese_model import write_base
 
-__all__ = ["Recipe", "make"]
+__all__ = ["Recipe", "make", "provenance"]
 
 RECIPE_VERSION = 1
 
@@ -39,6 +40,18 @@ class Recipe:
     batch_size: int = 64
     learning_rate: float = 3e-3
     max_drop: float = 0.003
+
+
+def provenance(recipe: Recipe) -> dict[str, object]:
+    """What the tagger was made of: the recipe's numbers, versions of the data's packages and of the libraries."""
+    packages = ("faker", "jieba", "opencc-python-reimplemented", *PACKAGES)
+    libraries = ("torch", "transformers", "tokenizers", "onnxruntime")
+    return {
+        "recipe": RECIPE_VERSION,
+        "made_with": asdict(recipe),
+        "data": {name: version(name) for name in packages},
+        "libraries": {name: version(name) for name in libraries},
+    }
 
 
 def make(work: Path, recipe: Recipe) -> Path:
@@ -73,13 +86,7 @@ def make(work: Path, recipe: Recipe) -> Path:
         contract=Contract(read_labelled(validation), max_drop=recipe.max_drop),
         force=True,
     )
-    provenance = asdict(recipe) | {
-        "recipe": RECIPE_VERSION,
-        "versions": {
-            name: version(name) for name in ("faker", "jieba", "opencc-python-reimplemented", "torch", "transformers")
-        },
-    }
-    (work / "provenance.json").write_text(json.dumps(provenance, indent=2) + "\n", "utf-8")
+    (work / "provenance.json").write_text(json.dumps(provenance(recipe), indent=2) + "\n", "utf-8")
     print(json.dumps({"bytes": made.size_bytes, "accuracy": made.accuracy, "digest": made.digest}, default=str))
     return bundle
 
