@@ -57,7 +57,7 @@ def _lines(paths: tuple[str, ...]) -> tuple[str, ...]:
         with files(package).joinpath(rest).open("rb") as file:
             catalog = read_mo(file)
         for message in catalog:
-            texts = (message.string,) if isinstance(message.string, str) else message.string
+            texts = (message.string,) if isinstance(message.string, str) else message.string or ()
             if message.id:
                 found |= {line.strip() for text in texts for line in text.splitlines()}
     return tuple(sorted(x for x in found if len(x) <= _MOST and len(_HAN.findall(x)) >= _LEAST))

@@ -18,11 +18,11 @@ from cloister.export.labelled import read_labelled
 from recipes.tagger.chinese import WITHOUT, Example, Span, examples, parsed, template_part, write
 from recipes.tagger.chinese_figures import measure
 from recipes.tagger.chinese_messages import messages
-from recipes.tagger.chinese_slots import LABELS, Slots, name_part
+from recipes.tagger.chinese_slots import LABELS, Part, Slots, name_part
 from recipes.tagger.chinese_templates import NEGATIVE, TEMPLATES
 from recipes.tagger.chinese_words import segmented, simplified, traditional
 
-PARTS = ("train", "validation", "test")
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
 ROOT = Path(__file__).parents[2]
 
 
