@@ -1,6 +1,6 @@
 """The Chinese tagger beside the rules: what each finds, and what both find together.
 
-    python -m recipes.tagger.chinese_figures BUNDLE [--part test] [--data FOLDER] [--clean FILE] [--person 0.98] [--other 0.8]
+    python -m recipes.tagger.chinese_figures BUNDLE [--part test] [--data FOLDER] [--clean FILE]
 
 Texts come from templates and given names that no training saw (`--part validation` is for choices, `test` for the
 figures). `--data` names the folder with the public data sets: Chinese messages of another generator. `--clean` names a
@@ -42,7 +42,7 @@ _FILES = {"messages": "chat_seed42.jsonl", "forms": "formal_seed42.jsonl"}
 _SEED = 20_240
 
 PERSON, OTHER = 0.98, 0.8
-"""Least scores that count, chosen on the validation part: with them, rules and tagger are no less precise than rules."""
+"""Least scores of the tagger's spans that count, chosen on the validation part for the precision of the rules."""
 
 Finder = Callable[[Sequence[str]], list[list[Span]]]
 Labelled = tuple[str, Sequence[Span]]

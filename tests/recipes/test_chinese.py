@@ -178,3 +178,14 @@ def test_the_tokenizer_keeps_every_character_apart_and_its_place() -> None:
     encoding = tokenizer(tokens).encode(text, add_special_tokens=False)
     assert [text[a:b] for a, b in encoding.offsets] == list(text)
     assert "[UNK]" not in encoding.tokens
+
+
+def test_the_bundle_finds_names_that_the_rules_miss() -> None:
+    pytest.importorskip("onnxruntime")
+    from cloister.runtime.tagger import from_bundle
+
+    texts = ["请刘志远、陈晓梅到前面来领奖", "系统正在升级，请稍后再试"]
+    first, second = from_bundle(ROOT / "runtime/taggers/chinese")(texts)
+    found = {entity.text for entity in first if entity.label == "PERSON"}
+    assert {"刘志远", "陈晓梅"} <= found
+    assert not [entity for entity in second if entity.label == "PERSON" and entity.score > 0.98]
