@@ -38,7 +38,7 @@ class Recipe:
     inner: int = 256
     parsed: int = 12_000
     texts: int = 32_000
-    more: int = 13_000
+    more: int = 28_000
     validation: int = 1_000
     batch_size: int = 64
     learning_rate: float = 3e-3
@@ -95,7 +95,7 @@ def make(work: Path, recipe: Recipe) -> Path:
         print(json.dumps({"validation": report.metrics, "seconds": report.seconds}))
     texts = [json.loads(line)["text"] for line in calibration.read_text("utf-8").splitlines()]
     made = export(
-        model,
+        last,
         bundle,
         calibration=texts,
         contract=Contract(read_labelled(validation), max_drop=recipe.max_drop),
