@@ -142,7 +142,7 @@ def compare(
 
 def false_alarms(texts: Sequence[str], finder: dict[str, Finder]) -> dict[str, float]:
     """Spans said to be a person, by finder, for 1,000 characters of texts that name none."""
-    characters = sum(map(len, texts))
+    characters = max(1, sum(map(len, texts)))
     return {
         name: 1000 * sum(s.label == "PERSON" for spans in find(texts) for s in spans) / characters
         for name, find in finder.items()

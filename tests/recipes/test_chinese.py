@@ -185,7 +185,7 @@ def test_the_bundle_finds_names_that_the_rules_miss() -> None:
     from cloister.runtime.tagger import from_bundle
 
     texts = ["请刘志远、陈晓梅到前面来领奖", "系统正在升级，请稍后再试"]
-    first, second = from_bundle(ROOT / "runtime/taggers/chinese")(texts)
+    first, second = from_bundle(ROOT / "recipes/tagger/chinese_bundle")(texts)
     found = {entity.text for entity in first if entity.label == "PERSON"}
     assert {"刘志远", "陈晓梅"} <= found
     assert not [entity for entity in second if entity.label == "PERSON" and entity.score > 0.98]
