@@ -1,5 +1,6 @@
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import subprocess
@@ -68,7 +69,7 @@ def test_parts_share_no_template_and_no_given_name(made: dict[str, list[Example]
     templates = {part: {i for e in made[part] for i in e.template.split("+")} for part in PARTS}
     known = {f"{genre}-{i}" for genre, lines in TEMPLATES.items() for i in range(len(lines))}
     assert templates["test"] | templates["validation"] <= known | {"messages"}
-    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
+    for one, other in itertools.combinations(PARTS, 2):
         assert templates[one] & templates[other] <= {"messages"}
         for script in (False, True):
             assert not set(messages(one, traditional=script)) & set(messages(other, traditional=script))
