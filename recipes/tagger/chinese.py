@@ -7,8 +7,6 @@ are held out) and no given name. Sentences of the dictionary are in the training
 anybody writes, but show the model that 高兴 is a word and 高欣 a name, whatever stands around them.
 """
 
-# ruff: noqa: S311 - chance that no secret hangs on
-
 from __future__ import annotations
 
 import argparse

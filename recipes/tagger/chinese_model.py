@@ -44,7 +44,7 @@ def vocabulary() -> list[str]:
             counted[character] = counted.get(character, 0) + 1
         simple |= {character for character, count in counted.items() if count >= 8}
     taiwan = set()
-    slots = Slots(random.Random(0), "train")  # noqa: S311
+    slots = Slots(random.Random(0), "train")
     for slot in LABELS:
         taiwan |= {c for _ in range(1500) for c in slots.fill(slot, traditional=True)}
     for provider in Faker(["zh_CN", "zh_TW"]).factories:

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("babel")
-pytest.importorskip("django")
-pytest.importorskip("faker")
-pytest.importorskip("jieba")
-pytest.importorskip("opencc")
+WHY = "the Chinese recipe's texts come from packages of the extra `recipes`"
+for needed in ("babel", "django", "faker", "jieba", "jupyterlab_language_pack_zh_CN", "opencc", "rest_framework"):
+    if importlib.util.find_spec(needed) is None:
+        pytest.skip(WHY, allow_module_level=True)
 
 from cloister.export.labelled import read_labelled
 from recipes.tagger.chinese import WITHOUT, Example, Span, examples, parsed, template_part, write
