@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-WHY = "the Chinese recipe's texts come from packages of the extra `recipes`"
-for needed in ("babel", "django", "faker", "jieba", "jupyterlab_language_pack_zh_CN", "opencc", "rest_framework"):
-    if importlib.util.find_spec(needed) is None:
-        pytest.skip(WHY, allow_module_level=True)
+pytest.importorskip("babel", reason="the Chinese recipe's texts come from packages of the extra `recipes`")
+pytest.importorskip("django", reason="the extra `recipes` is not installed")
+pytest.importorskip("jieba", reason="the extra `recipes` is not installed")
+pytest.importorskip("jupyterlab_language_pack_zh_CN", reason="the extra `recipes` is not installed")
+pytest.importorskip("opencc", reason="the extra `recipes` is not installed")
+pytest.importorskip("rest_framework", reason="the extra `recipes` is not installed")
 
 from cloister.export.labelled import read_labelled
 from recipes.tagger.chinese import WITHOUT, Example, Span, examples, parsed, template_part, write
