@@ -19,6 +19,10 @@ Task = Literal[
     "zero-shot-classification",
     "sentence-similarity",
     "text-ranking",
+    "text-generation",
+    "translation",
+    "summarization",
+    "text2text-generation",
 ]
 Problem = Literal["single_label", "multi_label", "regression"]
 Precision = Literal["int8", "int4", "fp16", "fp32"]
@@ -131,7 +135,7 @@ class Variant(_Strict, frozen=True):
     """One graph of a component.
 
     Attributes:
-        path: `packed` (no padding, fused attention) or `padded`.
+        path: `packed` (no padding, fused attention), `padded`, or `cached` (token by token, keys and values kept).
         path_reason: why this path, one sentence.
         graph, weights: file names; weights are ONNX external data, read from memory.
         shared: further external data files, whose tensors other variants have too.
@@ -148,7 +152,7 @@ class Variant(_Strict, frozen=True):
 
     name: str
     precision: Precision
-    path: Literal["packed", "padded"]
+    path: Literal["packed", "padded", "cached"]
     path_reason: str
     graph: str
     weights: str

@@ -18,13 +18,13 @@ from typing import Any, cast
 from recipes.tagger import base, corpora, english, identities
 
 SEED = 7
-EPOCHS = 3
+EPOCHS = 4
 GENERATED = 7000
 RESTAURANT_TURNS = 3000
 """Of its many short turns no more than so many, or they would outweigh everything else."""
-PIECES = {6: 12_000, 3: 25_500}
+PIECES = {6: 12_000, 5: 16_500, 4: 21_000, 3: 25_500}
 """Of the vocabulary, with so many layers: what 16 MB hold."""
-LAYERS = {6: [0, 1, 2, 3, 4, 5], 3: [0, 2, 5]}
+LAYERS = {6: [0, 1, 2, 3, 4, 5], 5: [0, 1, 2, 3, 5], 4: [0, 1, 3, 5], 3: [0, 2, 5]}
 MAX_DROP = 0.003
 HERE = Path(__file__).parent
 
