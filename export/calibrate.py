@@ -52,7 +52,7 @@ def observe(
     for arrays in _arrays(texts, packed=packed, first_position=first_position, mask_id=mask_id):
         for name, output in zip(names, session.run(arrays, names), strict=True):
             seen = output.reshape(-1, output.shape[-1])
-            peak = np.abs(seen).max(0)
+            peak = np.abs(seen).max(0, initial=0.0)  # an expert may get no token of a group
             largest[name] = np.maximum(largest[name], peak) if name in largest else peak
             rows[name].append(random.permutation(seen)[: rows_kept // _GROUPS])
     return {name: Observed(largest[name], random.permutation(np.concatenate(rows[name]))[:rows_kept]) for name in names}

@@ -83,14 +83,21 @@ def _pooled(rows: Floats, pooling: Pooling | None) -> Floats:
             return np.asarray(rows[-1])
 
 
-def run(source: Source, encoder: Encoder, tokens: Sequence[Tokens]) -> list[Floats]:
+def run(source: Source, encoder: Encoder, texts: Sequence[Text], tokens: Sequence[Tokens]) -> list[Floats]:
     """Outputs of an exported graph, as `reference` gives the model's.
+
+    Args:
+        source: the model.
+        encoder: the graph.
+        texts: probe texts.
+        tokens: the same, tokenized.
 
     Raises:
         ExportError: the graph fails on inputs that the model takes, such as texts and pairs in one batch for heads that
             count end-of-text tokens (BART's).
     """
     try:
+        encoder.forward(_pair_and_text(texts, tokens))
         return encoder.forward(tokens)
     except Exception as error:
         raise ExportError(
@@ -98,6 +105,19 @@ def run(source: Source, encoder: Encoder, tokens: Sequence[Tokens]) -> list[Floa
             hint="try another --task: its head for this one cannot be exported for every input",
             code="graph_fails",
         ) from error
+
+
+def _pair_and_text(texts: Sequence[Text], tokens: Sequence[Tokens]) -> list[Tokens]:
+    """The shortest pair and a text cut to its length, which always run as one group; nothing where there is neither."""
+    pairs = [t for text, t in zip(texts, tokens, strict=True) if not isinstance(text, str)]
+    singles = [t for text, t in zip(texts, tokens, strict=True) if isinstance(text, str)]
+    if not pairs or not singles:
+        return []
+    pair, single = min(pairs, key=len), max(singles, key=len)
+    if len(single) < len(pair):
+        return []
+    kept = [*range(len(pair) - 1), len(single) - 1]  # what ends a text stays
+    return [pair, Tokens(single.ids[kept], None if single.types is None else single.types[kept])]
 
 
 def same_tokens(source: Source, texts: Sequence[Text], tokens: Sequence[Tokens]) -> None:

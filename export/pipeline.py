@@ -128,8 +128,8 @@ def export(
             trial.measure_source(loaded, advance)
 
     def close_to_source(draft: Draft) -> None:
-        outputs = parity.run(loaded, drafts.encoder(draft), _tokens(tokenizer, probe_texts))
-        parity.gate(parity.compare(loaded, wanted, outputs), wanted, draft.precision)
+        got = parity.run(loaded, drafts.encoder(draft), probe_texts, _tokens(tokenizer, probe_texts))
+        parity.gate(parity.compare(loaded, wanted, got), wanted, draft.precision)
 
     made: list[Draft] = []
     kept: dict[str, contracts.Kept] = {}
@@ -154,7 +154,8 @@ def export(
             graph = "encoder.onnx" if len(made) == 1 else f"encoder.{draft.precision}.onnx"
             files |= {graph: of.graph, **of.files}
             encoder = drafts.encoder(draft, of if draft.twin is draft.model else None)
-            figures = parity.compare(loaded, wanted, parity.run(loaded, encoder, _tokens(tokenizer, probe_texts)))
+            got = parity.run(loaded, encoder, probe_texts, _tokens(tokenizer, probe_texts))
+            figures = parity.compare(loaded, wanted, got)
             parity.gate(figures, wanted, draft.precision)
             outputs[draft.precision] = encoder.forward(_tokens(tokenizer, golden_texts))
             largest = max(float(np.abs(o).max()) for o in outputs[draft.precision])

@@ -73,7 +73,7 @@ _LATENT = {
     "n_group": 2,
     "topk_group": 1,
 }
-_GEMMA = {**{k: v for k, v in _TINY.items() if k.startswith(("hidden", "inter", "num_", "head"))}, "vocab_size": 608}
+_GEMMA = {**{k: v for k, v in _TINY.items() if k.startswith(("hidden", "inter", "num_", "head"))}, "vocab_size": 2048}
 _ROTARY = {kind: {"rope_type": "default", "rope_theta": 1e4} for kind in ("sliding_attention", "full_attention")}
 _SPECIAL: dict[str, dict[str, Any]] = {
     **{key: {"decoder_start_token_id": 0} for key in ("t5", "mt5", "umt5")},
