@@ -79,14 +79,14 @@ class Decoder:
                 code="graph_rejected",
             ) from error
 
-    def sequence(self, most: int) -> "Sequence_":
+    def sequence(self, most: int) -> "Cached":
         """A new sequence of at most `most` tokens, whose keys and values are allocated at once."""
         params = self._module.GeneratorParams(self._model)
         params.set_search_options(max_length=most, batch_size=1, do_sample=False)
-        return Sequence_(self._module.Generator(self._model, params))
+        return Cached(self._module.Generator(self._model, params))
 
 
-class Sequence_:  # noqa: N801 - `Sequence` is Python's
+class Cached:
     """Tokens that were read, with their keys and values. Used by one thread at a time."""
 
     def __init__(self, generator: Any) -> None:
