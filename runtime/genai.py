@@ -154,3 +154,15 @@ def _overlay(settings: GeneratorSettings, context: int, threads: int) -> dict[st
         },
         "search": {"max_length": context, "past_present_share_buffer": True},
     }
+
+
+def model_builder() -> ModuleType:
+    """The library's model builder, which needs torch and transformers: for the export alone.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    genai()
+    import importlib
+
+    return importlib.import_module("onnxruntime_genai.models.builder")
