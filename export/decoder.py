@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from .. import DriftError, ExportError
+from ..runtime.chat import Chat
 from ..runtime.genai import Decoder, model_builder
-from ..runtime.manifest import GenerationParity, GeneratorSettings, Parity, Precision, Sampling
+from ..runtime.manifest import GenerationParity, GeneratorSettings, Parity, Precision, Sampling, TokenizerSettings
 from ..runtime.sampling import log_softmax
+from ..runtime.tokens import TextTokenizer
 from .source import (
     _as_export_error,
     _digest,
@@ -58,6 +60,7 @@ class DecoderSource:
     model: Any
     tokenizer: Any
     tokenizer_json: str
+    words: TextTokenizer
     window: int
     weights_sha256: str
     settings: GeneratorSettings
@@ -102,13 +105,18 @@ def read_decoder(source: str) -> Iterator[DecoderSource]:
                 code="tokenizer_mismatch",
             )
         template = tokenizer.chat_template
+        text, window = _tokenizer_json(tokenizer, lowercase=False), _window(tokenizer, config, 0, None)
+        settings = TokenizerSettings(
+            file="tokenizer.json", window=window, padding_id=0, token_types=False, first_position=0
+        )
         yield DecoderSource(
             name=root.name if Path(source).exists() else source,
             folder=folder,
             model=model,
             tokenizer=tokenizer,
-            tokenizer_json=_tokenizer_json(tokenizer, lowercase=False),
-            window=_window(tokenizer, config, 0, None),
+            tokenizer_json=text,
+            words=TextTokenizer(text.encode(), settings),
+            window=window,
             weights_sha256=_digest(weights),
             settings=_settings(model, tokenizer, template is not None),
             template=template if isinstance(template, str) else None,
@@ -281,8 +289,7 @@ def _silent() -> Iterator[None]:
 
 
 def _prompt(source: DecoderSource, text: str) -> list[int]:
-    ids = list(source.tokenizer(text).input_ids)[: source.window // 2]
-    return ids or [source.settings.end_ids[0]]
+    return Chat(source.words, None, source.settings.start_id).tokens(text)[: source.window // 2]
 
 
 def _compare(source: DecoderSource, decoder: Decoder) -> tuple[Parity, GenerationParity]:

@@ -34,6 +34,7 @@ class Guide:
     def __init__(self, shared: Any, constraint: Constraint) -> None:
         from llguidance import LLMatcher
 
+        self._vocabulary: int = shared.vocab_size
         self._matcher = LLMatcher(shared, _grammar(constraint), log_level=0)
         if self._matcher.is_error() or not self.allowed().any():
             raise _refused()
@@ -41,7 +42,7 @@ class Guide:
     def allowed(self) -> NDArray[np.bool_]:
         """Tokens that may come next. Shape: `[vocabulary]`."""
         bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
-        return np.unpackbits(bits, bitorder="little").astype(np.bool_)
+        return np.unpackbits(bits, bitorder="little")[: self._vocabulary].astype(np.bool_)
 
     def take(self, token: int) -> bool:
         """Count a token as written; whether the text is complete, so that nothing can follow."""
