@@ -26,8 +26,8 @@ def export(
     precision: Annotated[
         str | None,
         typer.Option(
-            help="int8, int4, fp16 (for CUDA) or fp32; several with commas, the preferred one first. Default int8; int4 "
-            "for text-generation."
+            help="int8, int4, fp16 (for CUDA) or fp32; several with commas, the preferred one first. Default int8; "
+            "int4 for text-generation."
         ),
     ] = None,
     calibration: Annotated[

@@ -94,7 +94,8 @@ def read_decoder(source: str) -> Iterator[DecoderSource]:
         weights = _weight_files(folder)
         with _as_export_error("the model cannot be loaded", "weights_invalid"):
             config: Any = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-            model: Any = AutoModelForCausalLM.from_pretrained(
+            causal: Any = AutoModelForCausalLM
+            model: Any = causal.from_pretrained(
                 folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
             ).eval()
         tokenizer: Any = _tokenizer(folder)

@@ -114,7 +114,7 @@ def export(
     started = time.monotonic()
     if is_decoder(os.fspath(source), task):
         chosen = _precisions(precision or "int4")
-        if contract is not None or calibration is not None or head is not None and head != HeadOptions():
+        if contract is not None or calibration is not None or (head is not None and head != HeadOptions()):
             raise InvalidInput(
                 "a model that writes text takes no labelled data, calibration or head options",
                 hint="leave out --eval, --calibration, --threshold and --template",

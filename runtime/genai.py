@@ -40,7 +40,7 @@ def genai() -> ModuleType:
             hint="pip install 'cloister[generate]' (or 'cloister[generate-gpu]' on a machine with CUDA)",
         ) from error
     module.disable_telemetry_events()
-    return module
+    return module  # type: ignore[no-any-return]
 
 
 class Decoder:

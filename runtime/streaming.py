@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 
 from .. import CloisterError, InvalidInput, ModelFailed
 from .generation import FinishReason, Piece, Summary
@@ -51,6 +52,12 @@ class TextStream:
 def _overlap(text: str, stop: str) -> int:
     """How much of the end of a text is a beginning of the stop text."""
     return next((n for n in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:n])), 0)
+
+
+def _wake(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    """Tell a reader; one whose loop is closed has gone."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(event.set)
 
 
 class Channel:
@@ -126,7 +133,7 @@ class Channel:
         """Pieces, in a coroutine."""
         loop, event = asyncio.get_running_loop(), asyncio.Event()
         with self._changed:
-            self._wake = lambda: loop.call_soon_threadsafe(event.set)
+            self._wake = partial(_wake, loop, event)
         try:
             while True:
                 with self._changed:
