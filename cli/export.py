@@ -20,7 +20,8 @@ def export(
         str | None,
         typer.Option(
             help="text-classification, token-classification, question-answering, feature-extraction, fill-mask, "
-            "zero-shot-classification, sentence-similarity, text-ranking or text-generation; told from the model unless given."
+            "zero-shot-classification, sentence-similarity, text-ranking or text-generation; told from "
+            "the model unless given."
         ),
     ] = None,
     precision: Annotated[

@@ -229,7 +229,8 @@ def build(source: DecoderSource, precision: Precision, threads: int) -> Built:
             code="precision_unsupported",
         )
     decoder = Decoder(graph, settings, source.window, provider="cpu", threads=threads)
-    parity, figures = _compare(source, decoder)
+    with _as_export_error("the graph that was built does not run", "export_failed"):
+        parity, figures = _compare(source, decoder)
     if precision == "fp32" and figures.greedy_equal != figures.greedy_steps:
         raise _drift(f"{figures.greedy_equal} of {figures.greedy_steps} greedy tokens are the source's")
     if not figures.kl_mean <= _LIMITS[precision]:

@@ -25,7 +25,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "qwen3": {"head_dim": 16},
     "mistral": {"head_dim": 16},
     "gemma": {"head_dim": 16},
-    "phi": {},
+    "phi": {"hidden_size": 128},
 }
 CHATML = (
     "{% for m in messages %}<s>{{ m.role }}\n{{ m.content | trim }}</s>\n{% endfor %}"
