@@ -1,7 +1,6 @@
 """The one file that imports onnxruntime-genai: a graph in memory becomes sequences that keep keys and values."""
 
 import json
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,8 +46,7 @@ class Decoder:
     """A decoder, ready for many sequences.
 
     Args:
-        graph: a serialized ONNX model with its weights inside; or the path of its file, whose external data lie
-            beside it and are then opened by the library.
+        graph: a serialized ONNX model with its weights inside.
         settings: what the library has to know of the graph.
         context: most tokens of a sequence.
         provider: `cpu` or `cuda`.
@@ -59,9 +57,7 @@ class Decoder:
         MissingExtra: the library is not installed.
     """
 
-    def __init__(
-        self, graph: bytes | Path, settings: GeneratorSettings, context: int, *, provider: str, threads: int
-    ) -> None:
+    def __init__(self, graph: bytes, settings: GeneratorSettings, context: int, *, provider: str, threads: int) -> None:
         module = genai()
         self._module = module
         self.context = context
@@ -105,16 +101,13 @@ class Cached:
         self._generator.rewind_to(length)
 
 
-def _config(module: ModuleType, graph: bytes | Path, overlay: dict[str, Any]) -> Any:
+def _config(module: ModuleType, graph: bytes, overlay: dict[str, Any]) -> Any:
     # The library reads its configuration from a folder alone: it gets one that holds nothing of the bundle.
     with tempfile.TemporaryDirectory(prefix="cloister-") as folder:
         Path(folder, "genai_config.json").write_text(json.dumps(_SKELETON))
         config = module.Config(folder)
-    if isinstance(graph, Path):
-        overlay["model"]["decoder"]["filename"] = os.fspath(graph)
     config.overlay(json.dumps(overlay))
-    if not isinstance(graph, Path):
-        config.add_model_data(_GRAPH, graph)
+    config.add_model_data(_GRAPH, graph)
     return config
 
 
