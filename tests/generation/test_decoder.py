@@ -53,7 +53,8 @@ def save(folder: Path, family: str, **config: Any) -> Path:
         sizes["num_key_value_heads"] = 4
     words.eos_token = "</s>"
     torch.manual_seed(0)
-    model: Any = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **sizes))
+    causal: Any = AutoModelForCausalLM
+    model: Any = causal.from_config(AutoConfig.for_model(family, **sizes))
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 2:

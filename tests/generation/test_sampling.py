@@ -36,7 +36,7 @@ def test_probabilities_are_those_of_transformers(seed: int) -> None:
             MinPLogitsWarper(0.02),
         ]
     )
-    wanted = torch.softmax(steps(torch.tensor([prompt]), torch.tensor(logits[None])), -1)[0].numpy()
+    wanted = torch.softmax(steps(torch.LongTensor([prompt]), torch.FloatTensor(logits[None])), -1)[0].numpy()
     found = np.zeros(200)
     found[tokens] = weights
     assert np.allclose(found, wanted, atol=1e-5)
