@@ -13,8 +13,8 @@ from .bundle import SEAL
 from .engine import Engine
 from .manifest import MANIFEST, is_plain
 from .online import Concurrency, OnlineEngine
-from .writers import Writers
 from .tagging import Taggers
+from .writers import Writers
 
 Observe = Callable[[str, Batch], None]
 

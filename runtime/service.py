@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from contextvars import copy_context
 from dataclasses import dataclass
 
@@ -186,7 +187,8 @@ class Service:
         """All texts of a request to a model that writes, as the guard lets them through.
 
         Raises:
-            NotFound, Unsupported, Overloaded, DeadlineExceeded, Unavailable, InvalidInput, RedactionError: as `predict`.
+            NotFound, Unsupported, Overloaded, DeadlineExceeded, Unavailable, InvalidInput, RedactionError: as
+                `predict`.
         """
         model = self.resolve(trail, question)
         model.writers  # noqa: B018 - refuses a model that does not write
@@ -231,9 +233,10 @@ class Service:
         sent: list[bytes] = []
         last = end
         try:
-            async for part in parts:
-                sent.append(part)
-                await send(part)
+            async with aclosing(parts):  # type: ignore[type-var]
+                async for part in parts:
+                    sent.append(part)
+                    await send(part)
         except asyncio.CancelledError:
             trail.decision, trail.status, trail.code = "abandoned", 499, "client_left"
             self.watched(trail)
@@ -246,10 +249,6 @@ class Service:
             failure = internal_error(trail, error)
             trail.fail(failure, self._status_of(failure))
             last = error_body(failure)
-        finally:
-            closing = getattr(parts, "aclose", None)
-            if closing is not None:
-                await closing()
         try:
             self.watched(trail)
             await self.audit.finished(trail, request, b"".join([*sent, last]))

@@ -1,7 +1,7 @@
-"""One answer in words: pieces from the model, searched, put back into terms of the original, with what is known of them.
+"""One answer in words: pieces from the model, searched, and put back into terms of the original.
 
-The model has seen placeholders only. Its text goes through the scan of the policy first, then placeholders become values
-again; each step holds back only what it cannot decide yet.
+The model has seen placeholders only. Its text goes through the scan of the policy first, then placeholders become
+values again; each step holds back only what it cannot decide yet.
 """
 
 from collections import Counter, deque
