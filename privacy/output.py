@@ -109,7 +109,7 @@ class OutputScan:
             return begin
         gaps = [match.end() for match in _GAP.finditer(text, begin, cut)]
         if gaps:
-            return gaps[-1]
+            return int(gaps[-1])
         return cut if len(text) - begin >= bounds.token else begin
 
     def _found(self, text: str, begin: int) -> list[Candidate]:

@@ -282,6 +282,14 @@ def test_the_openai_client_works_unchanged(url: str) -> None:
 
 
 @pytest.mark.enable_socket
+def test_the_guides_example_runs(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "chat.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    exec(code.replace("http://127.0.0.1:8000", url), {})  # noqa: S102 - the guide's own code
+    assert capsys.readouterr().out == "My number is 415-555-0132. What is my number?"
+
+
+@pytest.mark.enable_socket
 def test_clients_that_leave_stop_the_model(url: str, engine: ScriptedEngine) -> None:
     import httpx
 
