@@ -47,13 +47,27 @@ def joined(chunks: list[Any]) -> str:
 
 
 @pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Makes clients of services without a bundle: the engine of these tests has a script instead."""
+    made: list[Client] = []
+
+    def make(**more: Any) -> Client:
+        made.append(Client(build(Settings(models=str(tmp_path), **more))))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
 def engine() -> ScriptedEngine:
     return ScriptedEngine(echo)
 
 
 @pytest.fixture
 def chat(serve: Serve, engine: ScriptedEngine, tmp_path: Path) -> Client:
-    client = serve("vectors", audit=str(tmp_path / "log"))
+    client = serve(audit=str(tmp_path / "log"))
     install(client.application, "chat", engine)
     return client
 
@@ -122,7 +136,7 @@ def test_what_the_model_makes_up_is_masked_and_its_tokens_are_left_out(chat: Cli
 def test_the_policy_says_what_becomes_of_it(serve: Serve, tmp_path: Path, action: str, reason: str) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text(f'output = "{action}"\n[category]\ncontact = "replace"\n')
-    client = serve("vectors", policy=str(policy), audit=str(tmp_path / "log"))
+    client = serve(policy=str(policy), audit=str(tmp_path / "log"))
     engine = ScriptedEngine(lambda prompt: [*f"Call {OTHER} now. ", *("word " * 60)])
     install(client.application, "chat", engine)
     choice = client.post("/v1/chat/completions", ask("hi")).json()["choices"][0]
@@ -252,9 +266,9 @@ def test_cuts_change_nothing(lengths: list[int], made_up: bool) -> None:
 
 
 @pytest.fixture
-def url(bundles: dict[str, Path], engine: ScriptedEngine) -> Iterator[str]:
+def url(tmp_path: Path, engine: ScriptedEngine) -> Iterator[str]:
     """The service on a socket."""
-    application = build(Settings(bundles=[f"vectors={bundles['vectors']}"]))
+    application = build(Settings(models=str(tmp_path)))
     server = uvicorn.Server(uvicorn.Config(application, port=0, lifespan="off", log_config=None))
     install(application, "chat", engine)
     thread = threading.Thread(target=server.run)
