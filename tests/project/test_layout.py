@@ -15,9 +15,17 @@ LAYERS = ["privacy", "runtime", "export", "cli"]  # from the bottom up
 
 GIANTS = {
     "onnxruntime": {"runtime/session.py"},
+    "onnxruntime_genai": {"runtime/genai.py"},
+    "llguidance": {"runtime/constrain.py"},
+    "jinja2": {"runtime/chat.py"},
     "tokenizers": {"runtime/tokens.py"},
-    "torch": {f"export/{n}.py" for n in ("attention", "original", "padded", "pooled", "source", "trace", "training")},
-    "transformers": {f"export/{n}.py" for n in ("answers", "attention", "padded", "pooled", "source", "training")},
+    "torch": {
+        f"export/{n}.py"
+        for n in ("attention", "decoder", "original", "padded", "pooled", "source", "trace", "training")
+    },
+    "transformers": {
+        f"export/{n}.py" for n in ("answers", "attention", "decoder", "padded", "pooled", "source", "training")
+    },
     "sklearn": {"export/logistic.py"},
     "optimum": {"export/source.py"},
     "hyperscan": {"privacy/engines.py", "privacy/prefilter.py"},
@@ -30,6 +38,7 @@ GIANTS = {
             "export",
             "fewshot",
             "finetune",
+            "generate",
             "inspect",
             "keygen",
             "open",
