@@ -120,6 +120,8 @@ class Policy:
         name: what it is called.
         placeholders: `numbered` (`<PHONE_NUMBER_1>`) or `random` (64 random bits instead of the number).
         on_failure: `refuse` raises when a recognizer fails, `mask` lets nothing of the segment through but a mark.
+        output: what happens to values in a language model's answer that were not in the request: `pass` counts them,
+            `mask` writes `<ENTITY>` in their place, `stop` ends the answer before them.
         rules: by (entity, language).
         labels: entity for each label of a tagger; a label that is not named is taken as it is.
         allow: values that are never touched, folded and case-folded.
@@ -136,6 +138,7 @@ class Policy:
     name: str
     placeholders: str
     on_failure: str
+    output: str
     rules: Mapping[tuple[str, str], Rule]
     default: Rule
     labels: Mapping[str, str]
@@ -228,7 +231,7 @@ class _Reader:
         return value
 
     def policy(self) -> Policy:
-        top = ("name", "threshold", "placeholders", "on_failure", "default", "category", "entity", "labels", "allow", "deny", "keys", "stream", "presidio", "tagger", "monitor")  # fmt: skip  # noqa: E501
+        top = ("name", "threshold", "placeholders", "on_failure", "output", "default", "category", "entity", "labels", "allow", "deny", "keys", "stream", "presidio", "tagger", "monitor")  # fmt: skip  # noqa: E501
         self._known(self._document, top, "the policy")
         threshold = _share(self._document.get("threshold", 0.5), "threshold")
         default = Rule(self._choice("default", ACTIONS, "keep"), threshold)
@@ -250,6 +253,7 @@ class _Reader:
             name=str(self._document.get("name", "custom")),
             placeholders=self._choice("placeholders", ("numbered", "random"), "numbered"),
             on_failure=self._choice("on_failure", ("refuse", "mask"), "refuse"),
+            output=self._choice("output", ("pass", "mask", "stop"), "mask"),
             rules=rules,
             default=default,
             labels={label: str(entity) for label, entity in self._table("labels").items()},

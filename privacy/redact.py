@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from .. import InvalidInput, MissingExtra
+from .conversation import Conversation
 from .detector import Detector, Tagger
 from .engines import default_engine, prepare
 from .policy import Policy
@@ -245,6 +246,29 @@ class Redactor:
             redacted = stream.finish([next(spans) for _ in parts])
             out.append(Redaction(redacted, stream.spans, stream.vault, text))
         return out
+
+    def redact_together(self, texts: Sequence[str], language: str = "auto") -> Conversation:
+        """Redact the texts of one conversation with a language model, with one vault for all of them.
+
+        The same value has the same placeholder in every text; what was found in one text is replaced in all of them.
+
+        Args:
+            texts: any strings: messages, and whatever else of the request the model is given.
+            language: as for `redact`.
+
+        Raises:
+            InvalidInput, RedactionError, Overloaded, DeadlineExceeded, Unavailable: as `redact`, for any of the texts.
+        """
+        for text in texts:
+            _checked(text, language)
+        vault = Vault(self.policy, self._keys, conversation=True)
+        streams = [RedactionStream(self._detector, vault, language, self._failed) for _ in texts]
+        segments = [stream.begin(text) for stream, text in zip(streams, texts, strict=True)]
+        spans = iter(tagged(self._detector, [part for parts in segments for part in parts], self._failed))
+        redacted = [
+            stream.finish([next(spans) for _ in parts]) for stream, parts in zip(streams, segments, strict=True)
+        ]
+        return Conversation(self._detector, vault, tuple(texts), redacted, [stream.spans for stream in streams])
 
     def stream(self, language: str = "auto") -> RedactionStream:
         """A stream with a vault of its own; see `redact` for the language."""

@@ -25,10 +25,14 @@ class Vault:
     Args:
         policy: kind of placeholder.
         keys: keys by purpose (`hash`, `surrogate`).
+        conversation: for texts that a language model answers. Placeholders are random whatever the policy says, since
+            text of others shares the conversation, and stand for surrogates too: a name that the model writes of
+            itself must not turn into somebody's.
     """
 
-    def __init__(self, policy: Policy, keys: dict[str, bytes]) -> None:
-        self._random = policy.placeholders == "random"
+    def __init__(self, policy: Policy, keys: dict[str, bytes], *, conversation: bool = False) -> None:
+        self._random = conversation or policy.placeholders == "random"
+        self._surrogates = not conversation
         self._keys = keys
         self._originals: dict[str, str] = {}
         self._given: dict[tuple[str, str], str] = {}
@@ -66,7 +70,7 @@ class Vault:
             case "hash":
                 value = f"{entity}\0{''.join(c for c in folded(original).casefold() if c.isalnum())}".encode()
                 return f"<{entity}_{hmac.digest(self._keys['hash'], value, hashlib.sha256).hex()[:32]}>"
-            case "surrogate":
+            case "surrogate" if self._surrogates:
                 make = name_surrogates if entity == "PERSON" else card_surrogates
                 return self._surrogate(entity, original, make, surroundings)
             case _:
@@ -122,9 +126,18 @@ class Vault:
         expression = self._expression()
         return text if expression is None else expression.sub(lambda match: self._originals[match.group()], text)
 
-    def restoring(self) -> RestoreStream:
-        """The same over chunks."""
-        return RestoreStream(dict(self._originals))
+    def restoring(self, written: Callable[[str], str] = str) -> RestoreStream:
+        """The same over chunks.
+
+        Args:
+            written: how an original is written where it is put back, inside a JSON string for example.
+        """
+        return RestoreStream({key: written(original) for key, original in self._originals.items()})
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """Replacements that can be undone."""
+        return tuple(self._originals)
 
 
 class RestoreStream:

@@ -3,6 +3,7 @@
 The service asks a `Guard` before anything else sees a text. When it raises, no text goes further.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -47,6 +48,49 @@ class Guarded(Protocol):
         ...
 
 
+class Restoring(Protocol):
+    """Puts what was replaced back into a text that comes in pieces."""
+
+    def feed(self, chunk: str, /) -> str:
+        """Text that no further piece can change."""
+        ...
+
+    def close(self) -> str:
+        """What was held back."""
+        ...
+
+
+class Scanning(Restoring, Protocol):
+    """Looks at what a model writes; see `privacy.output.OutputScan`."""
+
+    counts: Counter[str]
+    stopped: bool
+    masked: list[tuple[int, int]]
+    decided: int
+
+
+class GuardedConversation(Protocol):
+    """The texts of one request to a model that writes text, as the guard let them through."""
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """What goes on, and all that the model sees."""
+        ...
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many values of each entity were replaced."""
+        ...
+
+    def restoring(self, *, in_json: bool = False) -> Restoring:
+        """The way back for one answer."""
+        ...
+
+    def scan(self) -> Scanning | None:
+        """What looks at one answer before it is restored; None where nothing does."""
+        ...
+
+
 class Guard(Protocol):
     """Lets texts through, changed where a policy says so. Safe to call from threads.
 
@@ -71,6 +115,10 @@ class Guard(Protocol):
         """Several texts: as `admit` of each, all or none. A service asks this of a guard that is slow."""
         ...
 
+    def converse(self, texts: Sequence[str]) -> GuardedConversation:
+        """Texts that a model answers in words: what they have in common is replaced alike. Raises as `admit`."""
+        ...
+
 
 @dataclass(frozen=True, repr=False)
 class _Unchanged:
@@ -80,6 +128,26 @@ class _Unchanged:
 
     def original(self, start: int, end: int) -> tuple[int, int, str]:
         return start, end, self.text[start:end]
+
+
+class _Through:
+    def feed(self, chunk: str) -> str:
+        return chunk
+
+    def close(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, repr=False)
+class _OpenConversation:
+    texts: Sequence[str]
+    counts: Mapping[str, int]
+
+    def restoring(self, *, in_json: bool = False) -> Restoring:
+        return _Through()
+
+    def scan(self) -> Scanning | None:
+        return None
 
 
 class OpenGuard:
@@ -97,6 +165,10 @@ class OpenGuard:
     def admit_all(self, texts: Sequence[str], language: str = "auto") -> Sequence[Guarded]:
         """The texts themselves."""
         return [self.admit(text, language) for text in texts]
+
+    def converse(self, texts: Sequence[str]) -> GuardedConversation:
+        """The texts themselves."""
+        return _OpenConversation(texts, {})
 
 
 class PolicyGuard:
@@ -129,6 +201,10 @@ class PolicyGuard:
             return [self.admit(text, language) for text in texts]
         redactions = self._redactor.redact_all(texts, language)
         return [_Redacted(text, redaction) for text, redaction in zip(texts, redactions, strict=True)]
+
+    def converse(self, texts: Sequence[str]) -> GuardedConversation:
+        """The redacted texts, with one vault for all; raises as `admit_all` does."""
+        return self._redactor.redact_together(texts)
 
 
 class _Redacted:

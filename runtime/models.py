@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import CloisterError, NotFound, Unavailable
+from .. import CloisterError, NotFound, Unavailable, Unsupported
 from .batching import Batch
 from .bundle import SEAL
 from .engine import Engine
 from .manifest import MANIFEST, is_plain
 from .online import Concurrency, OnlineEngine
 from .tagging import Taggers
+from .writers import Writers
 
 Observe = Callable[[str, Batch], None]
 
@@ -35,7 +36,7 @@ class Model:
 
     name: str
     path: Path
-    online: OnlineEngine
+    online: OnlineEngine | Writers
     loaded: float
     version: int
 
@@ -43,6 +44,22 @@ class Model:
     def engine(self) -> Engine:
         """The engine behind it."""
         return self.online.engine
+
+    @property
+    def batched(self) -> OnlineEngine:
+        """What answers, where the model answers texts in batches. Raises Unsupported where it writes."""
+        if isinstance(self.online, OnlineEngine):
+            return self.online
+        raise Unsupported(
+            f"a model for {self.engine.task} writes text", hint="use the routes for chat, completion or translation"
+        )
+
+    @property
+    def writers(self) -> Writers:
+        """What writes. Raises Unsupported where the model answers otherwise."""
+        if isinstance(self.online, Writers):
+            return self.online
+        raise Unsupported("the model writes no text", hint="GET /v1/models shows the task of each model")
 
 
 class Models:
@@ -83,8 +100,8 @@ class Models:
         return iter(list(self._models.values()))
 
     def online(self) -> Iterator[tuple[str, OnlineEngine]]:
-        """All that runs, by name, the taggers too."""
-        yield from ((model.name, model.online) for model in self)
+        """All that runs in batches, by name, the taggers too."""
+        yield from ((model.name, model.online) for model in self if isinstance(model.online, OnlineEngine))
         yield from self.taggers
 
     def get(self, name: str) -> Model:
@@ -120,10 +137,13 @@ class Models:
         self._retire(old)
         return self._models[name]
 
-    def _ready(self, name: str, path: Path) -> OnlineEngine:
+    def _ready(self, name: str, path: Path) -> OnlineEngine | Writers:
         observe = self._observe
+        engine = self._load(name, path)
+        if engine.generates:
+            return Writers(engine)
         online = OnlineEngine(
-            self._load(name, path), self._concurrency, None if observe is None else lambda batch: observe(name, batch)
+            engine, self._concurrency, None if observe is None else lambda batch: observe(name, batch)
         )
         online.warm_up()
         return online
@@ -176,9 +196,13 @@ class Models:
             try:
                 await online.probe(_PROBE_SECONDS)
             except CloisterError as error:
-                raise Unavailable(
-                    "a model did not answer its probe", hint="see the log and the metrics", code="not_ready"
-                ) from error
+                raise _not_ready() from error
+        for model in self:
+            if isinstance(model.online, Writers):
+                try:
+                    await model.online.probe(_PROBE_SECONDS)
+                except CloisterError as error:
+                    raise _not_ready() from error
 
     async def close(self, timeout: float = math.inf) -> bool:
         """Finish what was accepted; whether all of it was answered in time."""
@@ -188,6 +212,10 @@ class Models:
         left = max(0.0, until - time.monotonic())
         done = await asyncio.gather(*(asyncio.to_thread(m.online.close, left) for m in self))
         return tagged and all(done)
+
+
+def _not_ready() -> Unavailable:
+    return Unavailable("a model did not answer its probe", hint="see the log and the metrics", code="not_ready")
 
 
 def _is_bundle(path: Path) -> bool:

@@ -70,6 +70,8 @@ class AuditRecords:
             code=trail.code,
             decision=trail.decision,
             phase="accepted" if answer is None else "finished",
+            found=trail.found,
+            finish=trail.finish,
             input=request,
             output=answer or b"",
         )

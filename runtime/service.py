@@ -6,13 +6,14 @@ this file only after its audit record is on disk.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from contextvars import copy_context
 from dataclasses import dataclass
 
 from .. import CloisterError, Overloaded, ServingError, Unavailable, Unsupported
-from .guard import Guard, Guarded, in_original
+from .guard import Guard, Guarded, GuardedConversation, in_original
 from .memory import MemoryLimit
 from .models import Model, Models
 from .online import Pending
@@ -111,7 +112,7 @@ class Service:
         """
         model = self.resolve(trail, question)
         self._memory.admit()
-        model.online.scheduler.admit(question.timeout - trail.seconds)
+        model.batched.scheduler.admit(question.timeout - trail.seconds)
         self.models.taggers.admit(question.timeout - trail.seconds)
         inputs = validated(question.texts)
         labels = labelled(question.labels)
@@ -144,8 +145,10 @@ class Service:
         """
         models = list(self.models)
         for number, model in enumerate(models, 1):
+            if model.engine.generates:
+                return
             try:
-                model.online.scheduler.admit(timeout)
+                model.batched.scheduler.admit(timeout)
             except Overloaded:
                 if number == len(models):
                     raise
@@ -179,6 +182,80 @@ class Service:
             admitted = await self._pass(trail, texts, timeout, language, large=True)
         trail.inputs, trail.signals = len(texts), self._watch.read([one.text for one in admitted])
         return admitted
+
+    async def converse(self, trail: Trail, question: Question) -> tuple[Model, GuardedConversation]:
+        """All texts of a request to a model that writes, as the guard lets them through.
+
+        Raises:
+            NotFound, Unsupported, Overloaded, DeadlineExceeded, Unavailable, InvalidInput, RedactionError: as
+                `predict`.
+        """
+        model = self.resolve(trail, question)
+        model.writers  # noqa: B018 - refuses a model that does not write
+        self._memory.admit()
+        timeout = question.timeout - trail.seconds
+        self.models.taggers.admit(timeout)
+        texts = [text for text in validated(question.texts) if isinstance(text, str)]
+        trail.inputs = 1
+        with trail.stage("redact"):
+            if self._waiting is not None:
+                with within(timeout):
+                    context = copy_context()
+                loop = asyncio.get_running_loop()
+                guarded = await loop.run_in_executor(self._waiting, context.run, self.guard.converse, texts)
+            elif sum(map(len, texts)) > INLINE_CHARACTERS:
+                guarded = await asyncio.to_thread(self.guard.converse, texts)
+            else:
+                guarded = self.guard.converse(texts)
+        trail.entities.update(guarded.counts)
+        trail.signals = self._watch.read(list(guarded.texts))
+        return model, guarded
+
+    async def streamed(
+        self,
+        trail: Trail,
+        request: bytes,
+        parts: AsyncIterator[bytes],
+        send: Callable[[bytes], Awaitable[None]],
+        error_body: Callable[[CloisterError], bytes],
+        end: bytes,
+    ) -> None:
+        """Send an answer that comes in parts, and audit how it ended: finished, failed or left.
+
+        Args:
+            trail, request: as for `recorded`; its first record is on disk already.
+            parts: of the answer; closed in any case.
+            send: takes a part to the client.
+            error_body: a part that says what went wrong.
+            end: the last part, which is sent once the second record is on disk. Where there is none, the answer ends
+                with an error instead.
+        """
+        sent: list[bytes] = []
+        last = end
+        try:
+            async with aclosing(parts):  # type: ignore[type-var]
+                async for part in parts:
+                    sent.append(part)
+                    await send(part)
+        except asyncio.CancelledError:
+            trail.decision, trail.status, trail.code = "abandoned", 499, "client_left"
+            self.watched(trail)
+            await asyncio.shield(self.audit.finished(trail, request, b"".join(sent)))
+            raise
+        except CloisterError as error:
+            trail.fail(error, self._status_of(error))
+            last = error_body(error)
+        except Exception as error:  # noqa: BLE001 - as in `recorded`
+            failure = internal_error(trail, error)
+            trail.fail(failure, self._status_of(failure))
+            last = error_body(failure)
+        try:
+            self.watched(trail)
+            await self.audit.finished(trail, request, b"".join([*sent, last]))
+        except CloisterError as error:
+            trail.fail(error, self._status_of(error))
+            last = error_body(error)
+        await send(last)
 
     async def _admit(
         self, trail: Trail, inputs: list[Input], timeout: float, *, large: bool
@@ -223,7 +300,7 @@ class Service:
             model = self.resolve(trail, question)
 
             def submit(model: Model = model) -> Pending:
-                return model.online.submit(texts, wanted=wanted, timeout=timeout)
+                return model.batched.submit(texts, wanted=wanted, timeout=timeout)
 
             try:
                 return model, await asyncio.to_thread(submit) if large else submit()
@@ -236,20 +313,21 @@ class Service:
         self,
         trail: Trail,
         request: bytes,
-        work: Callable[[], Awaitable[bytes]],
+        work: Callable[[], Awaitable[bytes | None]],
         error_body: Callable[[CloisterError], bytes],
-    ) -> Recorded:
+    ) -> Recorded | None:
         """Do the work of a request and audit it, whether it succeeds, fails or is left.
 
         Args:
             trail: becomes the record.
             request: bytes of the body; the record keeps a keyed digest.
-            work: gives the bytes of the answer.
+            work: gives the bytes of the answer, or None for one in parts: `streamed` goes on with that.
             error_body: the bytes of an error's answer.
 
         Raises:
             CloisterError: the audit failed. Nothing that `work` gave may leave then.
         """
+        body: bytes | None
         try:
             body = await work()
         except asyncio.CancelledError:
@@ -264,6 +342,8 @@ class Service:
             failure = internal_error(trail, error)
             trail.fail(failure, self._status_of(failure))
             body = error_body(failure)
+        if body is None:
+            return None
         with trail.stage("audit"):
             self.watched(trail)
             return Recorded(body, await self.audit.finished(trail, request, body))

@@ -24,6 +24,10 @@ class Trail:
         model, model_digest: which bundle answered, as far as it was known.
         entities: how many values of each entity were redacted.
         input_tokens, output_tokens: tokens read and written by the model.
+        found: values that a model wrote and that were not in the request, by entity.
+        finish: why an answer in words ended.
+        pieces: in which a model wrote.
+        first_piece: seconds from the request until the first one, None before it.
         stages: seconds spent in each stage.
         inputs: texts in it.
         signals: what the monitor may know of its texts.
@@ -41,6 +45,10 @@ class Trail:
     entities: Counter[str] = field(default_factory=Counter)
     input_tokens: int = 0
     output_tokens: int = 0
+    found: Counter[str] = field(default_factory=Counter)
+    finish: str = ""
+    pieces: int = 0
+    first_piece: float | None = None
     stages: dict[str, float] = field(default_factory=dict)
     inputs: int = 0
     signals: Signals | None = None

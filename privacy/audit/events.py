@@ -44,6 +44,8 @@ class Request:
         status: HTTP status.
         code: of the error, None where there was none.
         phase: `accepted` for the first of two records of an answer in pieces, else `finished`.
+        found: values that a language model wrote and that were not in the request, by entity.
+        finish: why such an answer ended.
         input, output: what came and what is sent; the record keeps keyed digests.
     """
 
@@ -61,6 +63,8 @@ class Request:
     code: str | None = None
     decision: Decision = "allowed"
     phase: Phase = "finished"
+    found: Mapping[str, int] = field(default_factory=dict)
+    finish: str = ""
     input: bytes = b""
     output: bytes = b""
 
@@ -139,6 +143,8 @@ class _Unmapped(msgspec.Struct, omit_defaults=True):
     entities: Mapping[str, int] = {}
     input_tokens: int = 0
     output_tokens: int = 0
+    found: Mapping[str, int] = {}
+    finish: str = ""
 
 
 class _ApiActivity(msgspec.Struct, omit_defaults=True):
@@ -237,6 +243,8 @@ def _request(event: Request, index: int, milliseconds: int, digests: Digests) ->
             entities=event.entities,
             input_tokens=event.input_tokens,
             output_tokens=event.output_tokens,
+            found=event.found,
+            finish=event.finish,
         ),
         resources=[{"type": "model", "name": event.model, "uid": event.model_digest}] if known else [],
     )

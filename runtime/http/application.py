@@ -39,6 +39,7 @@ from .routes import table
 from .telemetry import Telemetry, Tracer
 from .v1 import V1
 from .v2 import V2
+from .writes import Writes
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -133,6 +134,7 @@ def build(settings: Settings, *, guard: Guard | None = None, audit: Audit | None
     )
     routes = table(
         V1(service, settings.max_inputs),
+        Writes(service, settings.max_inputs),
         V2(service, settings.max_inputs),
         Operations(models, state, telemetry),
     )

@@ -91,27 +91,6 @@ class RedactRequest(_Request):
     language: Literal["auto", "en", "zh"] = "auto"
 
 
-class Message(msgspec.Struct):
-    """One message of a chat."""
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Text
-
-
-class ChatRequest(msgspec.Struct, kw_only=True):
-    """OpenAI's chat completion request."""
-
-    model: ModelName
-    messages: Annotated[list[Message], msgspec.Meta(min_length=1)]
-
-
-class CompletionRequest(msgspec.Struct, kw_only=True):
-    """OpenAI's completion request."""
-
-    model: ModelName
-    prompt: Text | Texts
-
-
 class TranslateRequest(_Request):
     """Texts to translate."""
 

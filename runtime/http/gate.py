@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -64,11 +64,17 @@ class Incoming:
 
 @dataclass(frozen=True, repr=False)
 class Outgoing:
-    """An answer."""
+    """An answer.
+
+    Attributes:
+        stream: server-sent events instead of `body`; the request has its first audit record already, `index`.
+    """
 
     body: bytes
     content_type: bytes = JSON
     headers: Sequence[tuple[bytes, bytes]] = ()
+    stream: AsyncIterator[bytes] | None = None
+    index: int = -1
 
 
 Handler = Callable[[Any, Incoming], Awaitable[Outgoing]]
@@ -86,6 +92,7 @@ class Route:
         access: who may use it.
         audited: whether each request leaves a record.
         admitted: whether it counts against the limits and is refused while draining.
+        streams: may answer by server-sent events.
         errors: statuses besides 200 that its own work can end with.
     """
 
@@ -99,6 +106,7 @@ class Route:
     access: Literal["open", "key", "admin"] = "key"
     audited: bool = False
     admitted: bool = True
+    streams: bool = False
     errors: tuple[int, ...] = ()
     tag: str = "Models"
     example: Mapping[str, Any] | None = None
@@ -203,11 +211,14 @@ class Gate:
     async def _recorded(self, route: Route, body: object, incoming: Incoming, answer: "_Answer") -> None:
         outgoing: list[Outgoing] = []
 
-        async def work() -> bytes:
+        async def work() -> bytes | None:
             outgoing.append(await route.handler(body, incoming))
-            return outgoing[0].body
+            return None if outgoing[0].stream is not None else outgoing[0].body
 
         recorded = await self._service.recorded(incoming.trail, incoming.raw, work, error_body)
+        if recorded is None:
+            await self._streamed(incoming, outgoing[0], answer)
+            return
         if recorded.index >= 0:
             answer.more.append((b"x-audit-index", str(recorded.index).encode()))
         if incoming.trail.status == 200:
@@ -215,6 +226,16 @@ class Gate:
         else:
             self._explain(incoming.trail.status, answer)
             await answer.send(Outgoing(recorded.body))
+
+    async def _streamed(self, incoming: Incoming, outgoing: Outgoing, answer: "_Answer") -> None:
+        if outgoing.index >= 0:
+            answer.more.append((b"x-audit-index", str(outgoing.index).encode()))
+        assert outgoing.stream is not None  # noqa: S101 - what `recorded` gave None for
+        await answer.begin(outgoing)
+        await self._service.streamed(
+            incoming.trail, incoming.raw, outgoing.stream, answer.part, _error_event, b"data: [DONE]\n\n"
+        )
+        await answer.finish()
 
     def _check_host(self, headers: Mapping[bytes, bytes]) -> None:
         # A page in a browser can be made to send requests to a loopback address under a name of its own
@@ -327,12 +348,23 @@ class _Answer:
         self.close = close
         self._send = send
 
-    async def send(self, outgoing: Outgoing, before_end: "_Linger | None" = None) -> None:
-        """Send it; `before_end` runs when the client has all of it but the end."""
+    async def begin(self, outgoing: Outgoing) -> None:
+        """Start an answer in parts."""
         self.begun = True
+        headers = [*self._headers(outgoing), (b"x-accel-buffering", b"no")]
+        await self._send({"type": "http.response.start", "status": self.trail.status, "headers": headers})
+
+    async def part(self, data: bytes) -> None:
+        """Send a part."""
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def finish(self) -> None:
+        """There are no more parts."""
+        await self._send({"type": "http.response.body", "body": b""})
+
+    def _headers(self, outgoing: Outgoing) -> Headers:
         headers: Headers = [
             (b"content-type", outgoing.content_type),
-            (b"content-length", str(len(outgoing.body)).encode()),
             (b"x-request-id", self.trail.request_id.encode()),
             (b"x-content-type-options", b"nosniff"),
             (b"cache-control", b"no-store"),
@@ -341,6 +373,12 @@ class _Answer:
         ]
         if self.close:
             headers.append((b"connection", b"close"))
+        return headers
+
+    async def send(self, outgoing: Outgoing, before_end: "_Linger | None" = None) -> None:
+        """Send it; `before_end` runs when the client has all of it but the end."""
+        self.begun = True
+        headers = [*self._headers(outgoing), (b"content-length", str(len(outgoing.body)).encode())]
         await self._send({"type": "http.response.start", "status": self.trail.status, "headers": headers})
         if before_end is not None:
             await self._send({"type": "http.response.body", "body": outgoing.body, "more_body": True})
@@ -390,6 +428,10 @@ async def _leave_with(receive: Receive, task: "asyncio.Task[Any] | None") -> Non
         continue
     if task is not None:
         task.cancel()
+
+
+def _error_event(error: CloisterError) -> bytes:
+    return b"data: " + error_body(error) + b"\n\n"
 
 
 def _too_large(limit: int) -> RequestTooLarge:

@@ -75,7 +75,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "tags": [route.tag],
         "parameters": parameters,
         "responses": {
-            "200": {"description": _MEANING[200], "content": _content(route.answer, route.path)},
+            "200": {"description": _MEANING[200], "content": _content(route)},
             **{str(status): _error(status) for status in sorted(errors)},
         },
     }
@@ -89,9 +89,13 @@ def _operation(route: Route) -> dict[str, Any]:
     return operation
 
 
-def _content(answer: type[msgspec.Struct] | str, path: str) -> dict[str, Any]:
+def _content(route: Route) -> dict[str, Any]:
+    answer, path = route.answer, route.path
     if isinstance(answer, type):
-        return {"application/json": {"schema": {"$ref": _REFERENCE.format(name=answer.__name__)}}}
+        content: dict[str, Any] = {"application/json": {"schema": {"$ref": _REFERENCE.format(name=answer.__name__)}}}
+        if route.streams:
+            content["text/event-stream"] = {"schema": {"type": "string"}}
+        return content
     if answer == "application/json" and path.startswith("/v2/repository"):
         items = {"$ref": _REFERENCE.format(name="RepositoryModel")}
         return {answer: {"schema": {"type": "array", "items": items}}}

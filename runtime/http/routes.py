@@ -1,16 +1,17 @@
 """Every route: one table, which the application, the OpenAPI description and the documentation page are made of."""
 
-from . import bodies
+from . import bodies, written
 from .gate import Route
 from .operations import Operations
 from .v1 import V1
 from .v2 import V2
+from .writes import Writes
 
 _WORK = (400, 413, 415, 422, 429, 500, 503, 504)
 _MODEL = (404, *_WORK)
 
 
-def table(v1: V1, v2: V2, operations: Operations) -> list[Route]:
+def table(v1: V1, writes: Writes, v2: V2, operations: Operations) -> list[Route]:
     """All routes but the documents about them."""
     model_path = "/v2/models/{model}"
     return [
@@ -84,29 +85,31 @@ def table(v1: V1, v2: V2, operations: Operations) -> list[Route]:
         Route(
             "POST",
             "/v1/chat/completions",
-            v1.chat,
+            writes.chat,
             "A chat's next message (bundles that generate)",
-            bodies.ErrorAnswer,
-            bodies.ChatRequest,
+            written.ChatCompletion,
+            written.ChatRequest,
             audited=True,
+            streams=True,
             errors=_MODEL,
         ),
         Route(
             "POST",
             "/v1/completions",
-            v1.completions,
+            writes.completions,
             "A text's continuation (bundles that generate)",
-            bodies.ErrorAnswer,
-            bodies.CompletionRequest,
+            written.TextCompletion,
+            written.CompletionRequest,
             audited=True,
+            streams=True,
             errors=_MODEL,
         ),
         Route(
             "POST",
             "/v1/translate",
-            v1.translate,
+            writes.translate,
             "Translations (bundles that translate)",
-            bodies.ErrorAnswer,
+            written.Translations,
             bodies.TranslateRequest,
             audited=True,
             errors=_MODEL,

@@ -49,6 +49,23 @@ class Telemetry:
             "cloister_stage_seconds", "Time of a stage.", ["stage"], buckets=_SECONDS, registry=self.registry
         )
         self._tokens = Counter("cloister_tokens", "Tokens read by models.", ["model"], registry=self.registry)
+        self._written = Counter(
+            "cloister_generated_tokens", "Tokens written by models.", ["model"], registry=self.registry
+        )
+        self._pieces = Counter("cloister_pieces", "Pieces of text from models.", ["model"], registry=self.registry)
+        self._first_piece = Histogram(
+            "cloister_first_piece_seconds",
+            "Time from a request to the model's first piece of text.",
+            ["model"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._found = Counter(
+            "cloister_found",
+            "Values in models' answers that were not in the request.",
+            ["entity"],
+            registry=self.registry,
+        )
         self._redacted = Counter("cloister_redacted", "Values redacted.", ["entity"], registry=self.registry)
         self._batches = Counter("cloister_batches", "Batches run.", ["model", "result"], registry=self.registry)
         self._batch_tokens = Histogram(
@@ -97,6 +114,12 @@ class Telemetry:
             self._redacted.labels(entity).inc(count)
         if trail.input_tokens and trail.model is not None:
             self._tokens.labels(trail.model).inc(trail.input_tokens)
+        if trail.first_piece is not None and trail.model is not None:
+            self._first_piece.labels(trail.model).observe(trail.first_piece)
+            self._pieces.labels(trail.model).inc(trail.pieces)
+            self._written.labels(trail.model).inc(trail.output_tokens)
+        for entity, count in trail.found.items():
+            self._found.labels(entity).inc(count)
         if self._tracer is not None:
             self._tracer.record(trail)
         if _requests_log.isEnabledFor(logging.INFO):

@@ -12,9 +12,6 @@ from ..service import Answered, Question, Service
 from . import bodies
 from .gate import Incoming, Outgoing
 
-_GENERATES = ("text-generation",)
-_TRANSLATES = ("translation", "summarization", "text2text-generation")
-
 
 class V1:
     """The routes of /v1.
@@ -125,23 +122,6 @@ class V1:
             for i, g in enumerate(guarded)
         ]
         return _out(bodies.Redacted(data=data, redacted=dict(incoming.trail.entities)))
-
-    async def chat(self, body: bodies.ChatRequest, incoming: Incoming) -> Outgoing:
-        """OpenAI's chat completions: for bundles that generate."""
-        return self._generate(body.model, [m.content for m in body.messages], _GENERATES, incoming)
-
-    async def completions(self, body: bodies.CompletionRequest, incoming: Incoming) -> Outgoing:
-        """OpenAI's completions: for bundles that generate."""
-        return self._generate(body.model, self._texts(body.prompt), _GENERATES, incoming)
-
-    async def translate(self, body: bodies.TranslateRequest, incoming: Incoming) -> Outgoing:
-        """Translations: for bundles that translate."""
-        return self._generate(body.model, self._texts(body.input), _TRANSLATES, incoming)
-
-    def _generate(self, model: str, texts: Sequence[object], tasks: Sequence[str], incoming: Incoming) -> Outgoing:
-        self._service.resolve(incoming.trail, Question(model, texts, tasks, incoming.timeout))
-        # No bundle format that exists has such a component, so `resolve` has refused every model there is.
-        raise Unsupported("the model does not generate text", hint="GET /v1/models shows the task of each model")
 
     async def models(self, body: None, incoming: Incoming) -> Outgoing:
         """The loaded models."""

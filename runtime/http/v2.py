@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import InvalidInput, NotFound, RequestTooLarge, __version__
+from ... import InvalidInput, NotFound, RequestTooLarge, Unsupported, __version__
 from ..models import Model
 from ..results import Answer, Classification, Embedding, Filling, Prediction, Score, Tagging, to_json
 from ..service import Question, Service
@@ -63,7 +63,7 @@ class V2:
 
     async def model(self, body: None, incoming: Incoming) -> Outgoing:
         """Model metadata."""
-        model = self._model(incoming)
+        model = self._described(incoming)
         names = _INPUTS.get(model.engine.task, _TEXT_AND_PAIR)
         inputs = [bodies.TensorMetadata(name=name, datatype="BYTES", shape=[_ANY]) for name in names]
         outputs = [
@@ -88,7 +88,7 @@ class V2:
 
     async def infer(self, raw: bytes, incoming: Incoming) -> Outgoing:
         """Inference; tensors as JSON or binary."""
-        model = self._model(incoming)
+        model = self._described(incoming)
         request, binary = _split(raw, incoming.headers)
         columns = _columns(request, binary)
         texts = self._texts(columns)
@@ -169,6 +169,16 @@ class V2:
         if incoming.path.get("version", str(model.version)) != str(model.version):
             raise NotFound(
                 "the model has no such version loaded", hint=f"version {model.version} is", code="unknown_version"
+            )
+        return model
+
+    def _described(self, incoming: Incoming) -> Model:
+        model = self._model(incoming)
+        if model.engine.task not in _OUTPUTS:
+            raise Unsupported(
+                "models that write text have no tensors in this protocol",
+                hint="use /v1/chat/completions, /v1/completions or /v1/translate",
+                code="unsupported_task",
             )
         return model
 

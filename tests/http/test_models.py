@@ -192,7 +192,7 @@ def test_no_answer_leaves_unaudited(serve: Serve) -> None:
 def test_a_client_that_leaves_is_recorded_and_its_request_leaves_the_queue(serve: Serve) -> None:
     ledger = Ledger()
     client = serve("vectors", parts={"audit": ledger})
-    scheduler = client.application.service.models.get("vectors").online.scheduler
+    scheduler = client.application.service.models.get("vectors").batched.scheduler
     sent: list[Mapping[str, Any]] = []
 
     async def leave() -> None:

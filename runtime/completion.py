@@ -1,0 +1,225 @@
+"""One request to a model that writes: guard, first audit record, generations, and what comes of them, in order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .. import DeadlineExceeded, InvalidInput, Unavailable
+from .generation import Constraint, GenerationOptions, Message, Summary
+from .models import Model
+from .service import Question, Service
+from .trail import Trail
+from .writers import Writers
+from .writing import Writing, Written
+
+_FIXED = ("pattern", "format", "type", "$ref", "$id", "$schema", "$anchor", "patternProperties")
+
+
+@dataclass(frozen=True, repr=False)
+class Asked:
+    """What a route asks of a model that writes.
+
+    Attributes:
+        model: its name.
+        prompts: texts, or the messages of chats.
+        tasks: those that the route is for.
+        options: for every text.
+        choices: texts for each prompt.
+        timeout: seconds until nobody waits any more.
+    """
+
+    model: str
+    prompts: Sequence[str | tuple[Message, ...]]
+    tasks: Sequence[str]
+    options: GenerationOptions
+    timeout: float
+    choices: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A choice is complete. Attributes: why, and its token counts."""
+
+    reason: str
+    summary: Summary
+
+
+class Completion:
+    """The choices of a request, written one after the other. Made by `begin`; iterate once, close in any case.
+
+    Attributes:
+        model: what writes.
+        index: of the first audit record.
+    """
+
+    def __init__(self, service: Service, trail: Trail, asked: Asked) -> None:
+        self._service, self._trail, self._asked = service, trail, asked
+        self.index = -1
+        self.model: Model
+        self._running: Writing | None = None
+
+    @classmethod
+    async def begin(cls, service: Service, trail: Trail, request: bytes, asked: Asked) -> "Completion":
+        """Guard the texts and record that the request is accepted. Nothing is generated before that is on disk.
+
+        Raises:
+            NotFound, Unsupported, InvalidInput, Overloaded, DeadlineExceeded, Unavailable, RedactionError, AuditError:
+                what their names say.
+        """
+        self = cls(service, trail, asked)
+        texts = _Texts(asked)
+        question = Question(asked.model, texts.found, asked.tasks, asked.timeout)
+        self.model, self._conversation = await service.converse(trail, question)
+        self._prompts, self._options = texts.guarded(self._conversation.texts)
+        self.index = await service.audit.accepted(trail, request)
+        return self
+
+    async def __aiter__(self) -> AsyncIterator[tuple[int, Written | Ended]]:
+        """The choice's number, and a part of it or its end. Raises what the model raises; DeadlineExceeded."""
+        writers, options, counts = self.model.writers, self._options, self._asked.choices
+        constraint = options.constraint
+        in_json = constraint is not None and constraint.json_schema is not None
+        try:
+            for number in range(len(self._prompts) * counts):
+                prompt = self._prompts[number // counts]
+                # Choices of one prompt differ, reproducibly.
+                own = options if options.seed is None else replace(options, seed=options.seed + number % counts)
+                generation = await _begun(writers, prompt, own)
+                self._running = Writing(generation, self._conversation, in_json=in_json)
+                if number % counts == 0:
+                    self._trail.input_tokens += generation.prompt_tokens
+                async with aclosing(aiter(self._running)) as parts:  # type: ignore[type-var]
+                    while (part := await self._next(parts)) is not None:
+                        yield number, part
+                yield number, self._ended(self._running)
+                self._stop()
+        finally:
+            self._stop()
+
+    async def _next(self, parts: AsyncIterator[Written]) -> Written | None:
+        left = self._asked.timeout - self._trail.seconds
+        try:
+            async with asyncio.timeout(max(0.0, left)):
+                part = await anext(parts, None)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                "the request's deadline passed while the model wrote", hint="ask for fewer tokens, or allow more time"
+            ) from None
+        if self._trail.first_piece is None:
+            self._trail.first_piece = self._trail.seconds
+        return part
+
+    def _ended(self, writing: Writing) -> Ended:
+        if writing.filtered:
+            generation = writing.generation
+            self._trail.output_tokens += writing.pieces
+            return Ended("content_filter", Summary("cancelled", generation.prompt_tokens, writing.pieces))
+        summary = writing.summary
+        if summary.finish_reason == "cancelled":
+            raise Unavailable("the model was taken away while it wrote", hint="send the request again")
+        self._trail.output_tokens += summary.completion_tokens
+        return Ended(summary.finish_reason, summary)
+
+    def _stop(self) -> None:
+        writing, self._running = self._running, None
+        if writing is None:
+            return
+        trail = self._trail
+        trail.pieces += writing.pieces
+        trail.found.update(writing.found)
+        if writing.filtered:
+            trail.finish = "content_filter"
+        else:
+            try:
+                trail.finish = writing.summary.finish_reason
+            except InvalidInput:
+                trail.finish = "cancelled"
+        self.model.writers.end(writing.generation)
+
+
+async def _begun(writers: Writers, prompt: Any, options: GenerationOptions) -> Any:
+    """A generation; when the client leaves while it starts, it ends as soon as it has."""
+    future = asyncio.get_running_loop().run_in_executor(None, writers.begin, prompt, options)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        future.add_done_callback(lambda done: None if done.exception() else writers.end(done.result()))
+        raise
+
+
+class _Texts:
+    """Every text of a request that its model would be given, in one list, and the request made of another such list."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self.found: list[str] = []
+        for prompt in asked.prompts:
+            self.found += [prompt] if isinstance(prompt, str) else [message.content for message in prompt]
+        self.found += asked.options.stop
+        constraint = asked.options.constraint
+        if constraint is not None:
+            self.found += constraint.choices or ()
+            self.found += [constraint.regex] if constraint.regex is not None else []
+            if constraint.json_schema is not None:
+                _strings(constraint.json_schema, self.found)
+
+    def guarded(self, texts: Sequence[str]) -> tuple[list[str | tuple[Message, ...]], GenerationOptions]:
+        """Prompts and options with these texts in place of those that were found."""
+        rest = iter(texts)
+        prompts: list[str | tuple[Message, ...]] = []
+        for prompt in self._asked.prompts:
+            if isinstance(prompt, str):
+                prompts.append(next(rest))
+            else:
+                prompts.append(tuple(Message(message.role, next(rest)) for message in prompt))
+        options = self._asked.options
+        options = replace(options, stop=tuple(next(rest) for _ in options.stop))
+        given = options.constraint
+        if given is None:
+            return prompts, options
+        choices = None if given.choices is None else tuple(next(rest) for _ in given.choices)
+        if given.regex is not None and next(rest) != given.regex:
+            raise _in_pattern()
+        schema = None if given.json_schema is None else _replaced(given.json_schema, rest)
+        return prompts, replace(options, constraint=Constraint(schema, given.regex, choices))
+
+
+def _strings(value: Any, into: list[str]) -> None:
+    if isinstance(value, str):
+        into.append(value)
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            into.append(key)
+            _strings(one, into)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            _strings(one, into)
+
+
+def _replaced(value: Any, rest: Any, *, fixed: bool = False) -> Any:
+    if isinstance(value, str):
+        text = next(rest)
+        if fixed and text != value:
+            raise _in_pattern()
+        return text
+    if isinstance(value, Mapping):
+        made = {}
+        for key, one in value.items():
+            name = next(rest)
+            if fixed and name != key:
+                raise _in_pattern()
+            made[name] = _replaced(one, rest, fixed=key in _FIXED)
+        return made
+    if isinstance(value, list | tuple):
+        return [_replaced(one, rest) for one in value]
+    return value
+
+
+def _in_pattern() -> InvalidInput:
+    return InvalidInput(
+        "a pattern or a reference in the request holds personal data",
+        hint="put values into choices, `enum` or the messages: there they can be replaced",
+        code="pattern_redacted",
+    )
