@@ -114,9 +114,8 @@ def markdown(results: dict[str, Any]) -> str:
 
 def page(results: dict[str, Any]) -> str:
     """One HTML page that needs nothing beside it, with the raw results inside."""
-    body = [
-        f"<h1>Cloister's lab</h1><p>{escape(results['machine'])}, {results['threads']} threads, commit {escape(results['commit'])}</p>"
-    ]
+    where = f"{results['machine']}, {results['threads']} threads, commit {results['commit']}"
+    body = [f"<h1>Cloister's lab</h1><p>{escape(where)}</p>"]
     body.append("<ul>" + "".join(f"<li>{escape(line)}</li>" for line in judged(results)) + "</ul>")
     if points := {name: line for name, line in growth(results).items() if len(line) > 1}:
         body.append(lines("Growth with tokens", "tokens", "median, ms", points))
