@@ -2,7 +2,7 @@
 
 import json
 import struct
-from typing import Any, BinaryIO
+from typing import Any, IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 _LENGTH = struct.Struct(">I")
 
 
-def send(stream: BinaryIO, header: dict[str, Any], rows: NDArray[np.float32] | None = None) -> None:
+def send(stream: IO[bytes], header: dict[str, Any], rows: NDArray[np.float32] | None = None) -> None:
     """Write one frame."""
     if rows is not None:
         header = {**header, "shape": list(rows.shape)}
@@ -21,7 +21,7 @@ def send(stream: BinaryIO, header: dict[str, Any], rows: NDArray[np.float32] | N
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> tuple[dict[str, Any], NDArray[np.float32] | None]:
+def receive(stream: IO[bytes]) -> tuple[dict[str, Any], NDArray[np.float32] | None]:
     """Read one frame. Raises EOFError where the other side has gone."""
     (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
     header: dict[str, Any] = json.loads(_exactly(stream, length))
@@ -32,7 +32,7 @@ def receive(stream: BinaryIO) -> tuple[dict[str, Any], NDArray[np.float32] | Non
     return header, np.frombuffer(data, np.float32).reshape(shape)
 
 
-def _exactly(stream: BinaryIO, count: int) -> bytes:
+def _exactly(stream: IO[bytes], count: int) -> bytes:
     data = stream.read(count)
     if len(data) < count:
         raise EOFError("the other side has gone")
