@@ -5,7 +5,9 @@ A peer that fails, at preparation or at one workload, is recorded with its reaso
 
 import argparse
 import json
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +38,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=available_threads())
     parser.add_argument("--only", help="peers whose name contains this, and the reference")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no stopped worker is left behind
     chosen = [p for p in PEERS if not given.only or given.only in p.name or p.name == REFERENCE]
     model = minilm(LAB / "models")
     results = measured(chosen, model, workloads(model, full=given.full), given.rounds, given.seconds, given.threads)

@@ -2,7 +2,7 @@
 
 import json
 import struct
-from typing import Any, IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
