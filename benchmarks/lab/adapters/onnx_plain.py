@@ -1,5 +1,6 @@
 """Plain ONNX Runtime: transformers' own exporter, fp32 or its dynamic int8 (QInt8)."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def graph(model: Path, work: Path) -> Path:
         ids = torch.arange(4, 18).reshape(2, 7)
         loaded: Any = AutoModel.from_pretrained(model).eval()
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
-        takes = loaded.forward.__code__.co_varnames
+        takes = inspect.signature(loaded.forward).parameters
         exported = OnnxExporter().export(
             loaded, {n: v for n, v in inputs.items() if n in takes}, config=OnnxConfig(dynamic=True)
         )

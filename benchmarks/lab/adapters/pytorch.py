@@ -1,5 +1,6 @@
 """PyTorch: eager in fp32 or bf16, or through torch.compile."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ class Torch(Padded):
         torch.set_num_threads(threads)
         kind = torch.bfloat16 if self.precision == "bf16" else torch.float32
         loaded: Any = AutoModel.from_pretrained(model, dtype=kind).eval()
-        self.takes = set(loaded.forward.__code__.co_varnames)
+        self.takes = set(inspect.signature(loaded.forward).parameters)
         self.model = torch.compile(loaded, dynamic=True) if self.compiled else loaded
 
     def forward(self, batch: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
