@@ -10,13 +10,6 @@ test-api: install ## schemathesis with many requests for every route
 
 lab-infinity: .lab/infinity/.installed ## infinity in an environment of its own, for bench-peers
 
-.lab/infinity/.installed:
-	$(PYTHON) -m venv .lab/infinity
-	.lab/infinity/bin/python -m pip install -q torch==2.13.0
-	.lab/infinity/bin/python -m pip install -q 'infinity-emb[server]==0.0.78' 'transformers==4.48.3' 'sentence-transformers<4' \
-	  'optimum<2' 'typer<0.16' 'click<8.2'
-	touch $@
-
 bench-peers: install lab-infinity ## the service beside infinity, same model and texts
 	$(BIN)/python -m benchmarks.load.peers
 

@@ -7,6 +7,7 @@ import typer
 
 from .. import CloisterError, __version__
 from .audit import audit
+from .bench import bench
 from .check import check
 from .export import export
 from .fewshot import fewshot
@@ -46,7 +47,7 @@ def _root(
     """Private, fast inference for fine-tuned transformers."""
 
 
-for command in (export, finetune, fewshot, inspect, check, predict, generate, redact, serve, keygen, seal, verify):
+for command in (export, finetune, fewshot, inspect, check, predict, generate, redact, serve, bench, keygen, seal, verify):
     app.command()(command)
 app.command("open")(open_)
 app.add_typer(audit)

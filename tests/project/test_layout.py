@@ -34,6 +34,7 @@ GIANTS = {
         for n in (
             "__init__",
             "audit",
+            "bench",
             "check",
             "export",
             "fewshot",

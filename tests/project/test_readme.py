@@ -84,7 +84,7 @@ def test_the_redaction_example_gives_what_it_shows() -> None:
 
 
 def test_every_target_and_file_that_is_named_exists() -> None:
-    makefile = (ROOT / "Makefile").read_text()
+    makefile = "\n".join(p.read_text() for p in [ROOT / "Makefile", *sorted(ROOT.glob("*.mk"))])
     for target in re.findall(r"`?make ([a-z-]+)", README):
         assert f"\n{target}:" in makefile
     for path in re.findall(r"\]\(([^)#:]+)\)", README):

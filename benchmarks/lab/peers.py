@@ -1,0 +1,53 @@
+"""Who is measured: name, environment, adapter and its options."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One side of the comparison. `environment` is a folder of `.lab`, or `.venv` for the project's own."""
+
+    name: str
+    environment: str
+    adapter: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def python(self) -> Path:
+        """The interpreter of its environment."""
+        home = ROOT / ".venv" if self.environment == ".venv" else ROOT / ".lab" / self.environment
+        return home / "bin" / "python"
+
+
+OURS = "Cloister int8"
+REFERENCE = "PyTorch eager fp32"
+
+PEERS = (
+    Peer(OURS, ".venv", "own"),
+    Peer("Cloister fp32", ".venv", "own", {"precision": "fp32"}),
+    Peer(REFERENCE, "torch", "pytorch"),
+    Peer("PyTorch eager bf16", "torch", "pytorch", {"precision": "bf16"}),
+    Peer("torch.compile fp32", "torch", "pytorch", {"compiled": True}),
+    Peer("sentence-transformers fp32", "torch", "sentence"),
+    Peer("ONNX Runtime fp32", "torch", "onnx_plain"),
+    Peer("ONNX Runtime QInt8", "torch", "onnx_plain", {"int8": True}),
+    Peer("optimum-onnx fp32", "optimum", "optimum_onnx"),
+    Peer("optimum-onnx int8 (AVX512-VNNI)", "optimum", "optimum_onnx", {"int8": True}),
+    Peer("OpenVINO fp32", "torch", "vino"),
+    Peer("OpenVINO bf16", "torch", "vino", {"precision": "bf16"}),
+    Peer("OpenVINO int8 (NNCF)", "torch", "vino", {"precision": "int8"}),
+    Peer("CTranslate2 int8", "torch", "ct2"),
+    Peer("fastembed fp32", "optimum", "quick"),
+    Peer("infinity fp32 (library)", "infinity", "infinity"),
+)
+
+NOT_RUN = {
+    "text-embeddings-inference": "is not in the package index",
+    "infinity over HTTP": "measured beside the service by `make bench-peers`, not by the lab",
+    "Presidio": "measured by `make bench-redaction` and `make redaction-compare`, not by the lab",
+}
+"""Peers that the lab does not run, with the reason."""

@@ -1,0 +1,68 @@
+"""The lab's side of a worker: start it, ask it, keep it still while others are measured."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .peers import ROOT
+from .wire import receive, send
+
+
+class PeerFailed(Exception):
+    """A peer said why it cannot, or its process ended."""
+
+
+class Worker:
+    """A peer's process. Stopped whenever it is not asked anything (SIGSTOP, with its threads and children).
+
+    So no idle peer can spin on a processor that another is measured on, and each spins as it likes while it runs.
+    """
+
+    def __init__(self, module: str, *, python: Path | None = None, threads: int, log: Path) -> None:
+        home = ROOT / ".lab" / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        quiet = {
+            "HF_HUB_OFFLINE": "1", "ORT_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1",
+            "INFINITY_ANONYMOUS_USAGE_STATS": "0",
+            "HOME": str(home), "TOKENIZERS_PARALLELISM": "true", "OMP_NUM_THREADS": str(threads),
+            "RAYON_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT),
+        }  # fmt: skip
+        with log.open("ab") as sink:
+            self._process = subprocess.Popen(
+                [str(python or sys.executable), "-m", "benchmarks.lab.worker", module],
+                cwd=ROOT, env={**os.environ, **quiet}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sink,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def ask(self, do: str, **fields: Any) -> tuple[dict[str, Any], NDArray[np.float32] | None]:
+        """One request and its answer; the worker runs only meanwhile. Raises PeerFailed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._signal(signal.SIGCONT)
+            send(self._process.stdin, {"do": do, **fields})
+            answer, rows = receive(self._process.stdout)
+            self._signal(signal.SIGSTOP)
+        except (EOFError, OSError) as error:
+            raise PeerFailed("its process ended; its output is in .lab/logs") from error
+        if "error" in answer:
+            raise PeerFailed(answer["error"])
+        return answer, rows
+
+    def close(self) -> None:
+        """End the process."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def _signal(self, number: int) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, number)
