@@ -25,7 +25,7 @@ from .chinese_model import write_base
 
 __all__ = ["Recipe", "make", "provenance"]
 
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +34,11 @@ class Recipe:
 
     seed: int = 7
     layers: int = 4
-    hidden: int = 128
-    inner: int = 256
+    hidden: int = 160
+    inner: int = 320
     parsed: int = 12_000
-    texts: int = 32_000
-    more: int = 28_000
+    texts: int = 36_000
+    more: int = 36_000
     validation: int = 1_000
     batch_size: int = 64
     learning_rate: float = 3e-3
