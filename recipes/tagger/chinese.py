@@ -24,7 +24,7 @@ from .chinese_slots import LABELS, Part, Slots
 from .chinese_templates import NEGATIVE, TEMPLATES
 from .chinese_words import namelike, segmented, simplified, traditional, words
 
-__all__ = ["WITHOUT", "Example", "Span", "examples", "parsed", "save", "template_part", "write"]
+__all__ = ["WITHOUT", "Example", "Span", "examples", "parsed", "plain_lines", "save", "template_part", "write"]
 
 _HELD_OUT = Path(__file__).with_name("heldout_templates_zh.json")
 _SLOT = re.compile(r"\{([a-z]+)(?::(\d))?\}")
@@ -106,6 +106,17 @@ def _held_out() -> dict[str, Part]:
     lists = json.loads(_HELD_OUT.read_text("utf-8"))
     found: dict[str, Part] = dict.fromkeys(lists["validation"], "validation")
     return found | dict.fromkeys(lists["test"], "test")
+
+
+def plain_lines(part: Part) -> list[str]:
+    """Every line without an entity of a part, once, as it is written but for its filled slots."""
+    source = random.Random(f"lines {part}")
+    slots = Slots(source, part)
+    ids = [i for genre, found in _templates(part).items() if genre in NEGATIVE for i in found]
+    return [
+        "".join(p.text for p in _template(source, slots, i, i.rpartition("-")[0].endswith("_tw"), 0.0, 0.0))
+        for i in ids
+    ]
 
 
 def template_part(template: str) -> Part:

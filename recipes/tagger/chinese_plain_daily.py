@@ -1,4 +1,4 @@
-"""Chinese lines without any entity that people write and read day by day, by genre, and lines in traditional characters.
+"""Chinese lines without any entity that people write and read day by day, by genre; some in traditional characters.
 
 As in `chinese_plain_public`: rich in words that begin as names do; new lines go to the end of a genre.
 """

@@ -1,7 +1,7 @@
 """Chinese lines without any entity that institutions, shops and programs write, by genre.
 
-They are rich in words that begin as names do (马上, 温度, 金额, 方便, 白天, 王国): as a subject, after 的, 和 or 在, in lists
-and titles. Ids are as in `chinese_templates`: new lines go to the end of a genre.
+They are rich in words that begin as names do (马上, 温度, 金额, 方便, 白天, 王国): as a subject, after 的, 和 or 在, in
+lists and titles. Ids are as in `chinese_templates`: new lines go to the end of a genre.
 """
 
 __all__ = ["PLAIN_PUBLIC"]

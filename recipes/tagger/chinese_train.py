@@ -34,11 +34,11 @@ class Recipe:
 
     seed: int = 7
     layers: int = 4
-    hidden: int = 160
-    inner: int = 320
-    parsed: int = 12_000
-    texts: int = 36_000
-    more: int = 36_000
+    hidden: int = 128
+    inner: int = 256
+    parsed: int = 6_000
+    texts: int = 40_000
+    more: int = 0
     validation: int = 1_000
     batch_size: int = 64
     learning_rate: float = 3e-3
