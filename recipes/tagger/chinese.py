@@ -22,9 +22,9 @@ from typing import Any
 from .chinese_messages import messages
 from .chinese_slots import LABELS, Part, Slots
 from .chinese_templates import NEGATIVE, TEMPLATES
-from .chinese_words import segmented, traditional, words
+from .chinese_words import namelike, segmented, simplified, traditional, words
 
-__all__ = ["WITHOUT", "Example", "Span", "examples", "parsed", "save", "template_part", "write"]
+__all__ = ["WITHOUT", "Example", "Span", "examples", "parsed", "plain_lines", "save", "template_part", "write"]
 
 _HELD_OUT = Path(__file__).with_name("heldout_templates_zh.json")
 _SLOT = re.compile(r"\{([a-z]+)(?::(\d))?\}")
@@ -58,6 +58,9 @@ WITHOUT = frozenset({*NEGATIVE, "messages"})
 """Genres of examples that have no entity."""
 _ENTITIES = frozenset(LABELS.values())
 _REPLACED = frozenset({"n", "v", "a", "vn", "t", "i", "l", "d"})
+_NOUNS = frozenset({"n", "t", "r", "s"})
+_EXCHANGEABLE = frozenset({"person", "han", "given", "nick"})
+_EXCHANGED, _NAMELIKE = 0.3, 0.3
 _HALF = str.maketrans("，：；（）！？。", ",:;()!?.")
 _MARKS = re.compile(r"[，。！？；]")
 
@@ -105,6 +108,17 @@ def _held_out() -> dict[str, Part]:
     return found | dict.fromkeys(lists["test"], "test")
 
 
+def plain_lines(part: Part) -> list[str]:
+    """Every line without an entity of a part, once, as it is written but for its filled slots."""
+    source = random.Random(f"lines {part}")
+    slots = Slots(source, part)
+    ids = [i for genre, found in _templates(part).items() if genre in NEGATIVE for i in found]
+    return [
+        "".join(p.text for p in _template(source, slots, i, i.rpartition("-")[0].endswith("_tw"), 0.0, 0.0))
+        for i in ids
+    ]
+
+
 def template_part(template: str) -> Part:
     """The part that a template's id belongs to."""
     return _held_out().get(template, "train")
@@ -128,15 +142,18 @@ def examples(seed: int, count: int, part: Part) -> Iterator[Example]:
     written = [g for g in genres if g not in NEGATIVE]
     weights = [len(genres[g]) for g in written]
     plain = [g for g in genres if g in NEGATIVE]
+    plain_weights = [len(genres[g]) for g in plain]
+    strung, negative = (0.25, 0.75) if part == "train" else (0.0, 0.88)
     for _ in range(count):
         kind = source.random()
-        if part == "train" and kind < 0.35:
+        if kind < strung:
             yield _strung(source, slots)
         elif kind > 0.93:
             yield _told(source, part)
+        elif kind > negative:
+            yield _filled(source, slots, source.choices(plain, plain_weights)[0], genres, part)
         else:
-            genre = source.choice(plain) if kind > 0.88 else source.choices(written, weights)[0]
-            yield _filled(source, slots, genre, genres, part)
+            yield _filled(source, slots, source.choices(written, weights)[0], genres, part)
 
 
 def _told(source: random.Random, part: Part) -> Example:
@@ -156,11 +173,13 @@ def _filled(source: random.Random, slots: Slots, genre: str, genres: dict[str, l
     converted = taiwan or source.random() < 0.1
     number = source.choice((1, 1, 1, 2, 3)) if source.random() < 0.92 else source.randint(4, 8)
     ids = [source.choice(genres[genre]) for _ in range(number)]
-    other = "plain_tw" if taiwan else "plain"
-    if number > 1 and genre not in NEGATIVE and other in genres and source.random() < 0.3:
-        ids[source.randrange(number)] = source.choice(genres[other])
+    if number > 1 and genre not in NEGATIVE and source.random() < 0.3:
+        others = [g for g in genres if g in NEGATIVE and g.endswith("_tw") == taiwan]
+        ids[source.randrange(number)] = source.choice([i for g in others for i in genres[g]])
     # Other words in the place of the template's own, so that it is no single text that teaches the context of a name.
     replaced = 0.3 if part == "train" and not taiwan and source.random() < 0.5 else 0.0
+    # Words in the place of names, and names in the place of words: what stands around is not all that counts.
+    exchanged = _EXCHANGED if part == "train" and source.random() < 0.35 else 0.0
     pieces: list[_Piece] = []
     for place, identity in enumerate(ids):
         if place:
@@ -168,35 +187,55 @@ def _filled(source: random.Random, slots: Slots, genre: str, genres: dict[str, l
         if source.random() < 0.07:
             told = source.choice(messages(part, traditional=taiwan))
             pieces.append(_Piece(told + source.choice(("，", "。", "\n", " "))))
-        pieces.extend(_template(source, slots, identity, taiwan, replaced))
+        pieces.extend(_template(source, slots, identity, taiwan, replaced, exchanged))
     return _example(source, pieces, "+".join(ids), genre, converted)
 
 
-def _template(source: random.Random, slots: Slots, identity: str, taiwan: bool, replaced: float) -> Iterator[_Piece]:
+def _template(
+    source: random.Random, slots: Slots, identity: str, taiwan: bool, replaced: float, exchanged: float
+) -> Iterator[_Piece]:
     genre, _, place = identity.rpartition("-")
     line = TEMPLATES[genre][int(place)]
-    known: dict[str, str] = {}
+    known: dict[str, _Piece] = {}
     at, titled = 0, False
+    named = exchanged if genre in NEGATIVE else 0.0
     for match in _SLOT.finditer(line):
-        yield _Piece(_literal(source, line[at : match.start()], 0.0 if titled else replaced))
+        yield from _literal(source, slots, line[at : match.start()], taiwan, 0.0 if titled else replaced, named)
         at = match.end()
         slot = match[1]
-        value = known.get(match[0]) if match[2] else None
-        if value is None:
-            value = known[match[0]] = slots.fill(slot, traditional=taiwan)
-        yield _Piece(value, LABELS.get(slot))
+        piece = known.get(match[0]) if match[2] else None
+        if piece is None:
+            if slot in _EXCHANGEABLE and source.random() < exchanged:
+                word = namelike().draw(source)
+                piece = _Piece(traditional(word) if taiwan else word)
+            else:
+                piece = _Piece(slots.fill(slot, traditional=taiwan), LABELS.get(slot))
+            known[match[0]] = piece
+        yield piece
         titled = slot == "surname"  # a surname is a person for its title's sake
-    yield _Piece(_literal(source, line[at:], 0.0 if titled else replaced))
+    yield from _literal(source, slots, line[at:], taiwan, 0.0 if titled else replaced, named)
 
 
-def _literal(source: random.Random, text: str, replaced: float) -> str:
-    if not replaced:
-        return text
-    made = []
-    for word, kind in segmented(text):
-        swap = len(word) > 1 and kind in _REPLACED and source.random() < replaced
-        made.append(words()[kind].draw(source) if swap else word)
-    return "".join(made)
+def _literal(
+    source: random.Random, slots: Slots, text: str, taiwan: bool, replaced: float, named: float
+) -> Iterator[_Piece]:
+    """A template's own text; some words are exchanged for others of their part of speech, some nouns for names."""
+    if not replaced and not named:
+        yield _Piece(text)
+        return
+    made = ""
+    for word, kind in segmented(simplified(text) if taiwan else text):
+        if len(word) > 1 and kind in _NOUNS and source.random() < named:
+            if made:
+                yield _Piece(traditional(made) if taiwan else made)
+                made = ""
+            yield _Piece(slots.fill("person", traditional=taiwan), LABELS["person"])
+        elif len(word) > 1 and kind in _REPLACED and source.random() < replaced:
+            made += namelike().draw(source) if source.random() < _NAMELIKE else words()[kind].draw(source)
+        else:
+            made += word
+    if made:
+        yield _Piece(traditional(made) if taiwan else made)
 
 
 def parsed(seed: int, count: int) -> Iterator[Example]:

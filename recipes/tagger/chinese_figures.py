@@ -22,7 +22,7 @@ from cloister.privacy.detector import Tagger
 from cloister.runtime.results import Entity
 from cloister.runtime.tagger import BundleTagger, from_bundle
 
-from .chinese import WITHOUT, Span, examples
+from .chinese import WITHOUT, Span, examples, plain_lines
 from .chinese_slots import Part
 from .chinese_templates import TEMPLATES
 
@@ -194,6 +194,7 @@ def _main() -> None:
     alarms = {
         genre: false_alarms(sorted({e.text for e in made if e.genre == genre}), finder) for genre in sorted(WITHOUT)
     }
+    alarms["lines"] = false_alarms(plain_lines(part), finder)
     if chosen.clean is not None:
         alarms["clean"] = false_alarms([x for x in chosen.clean.read_text("utf-8").splitlines() if x.strip()], finder)
     if chosen.json:

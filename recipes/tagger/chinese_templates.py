@@ -6,6 +6,10 @@ is the name without the title beside it (`{surname}经理`), and the whole of a 
 the same number (`{han:1}` … `{han:1}`) get the same value.
 """
 
+from .chinese_people import PEOPLE
+from .chinese_plain_daily import PLAIN_DAILY
+from .chinese_plain_public import PLAIN_PUBLIC
+
 __all__ = ["NEGATIVE", "TEMPLATES"]
 
 _CHAT = """
@@ -298,86 +302,6 @@ _OFFICE_TW = """
 里長{person}表示，{place}路燈已修復
 """
 
-_PLAIN = """
-高兴得说不出话来，周末又可以睡懒觉了
-方便的话马上回复我，时间比较紧
-安全第一，严禁烟火
-黄金价格今天又涨了，石油也在涨
-王牌节目周五晚上播出
-白天上班晚上带孩子，常常累得不行
-江水滔滔向东流，何时是归期
-于是大家都不说话了，万一出事谁负责
-门张开一条缝，他陈述了事情的经过
-李子洗干净了放在盘子里，自己拿
-金额有误请核对后重新提交任务
-这台电脑毛病太多，和平常不一样
-许多人都在关注这件事，应该不会有假
-任何单位和个人不得擅自改动
-程序运行到第{num}步报错，请检查路径
-连接超时，请稍后再试
-满减活动：满{num}元减{num}元，包邮
-本品采用优质纯棉面料，手感柔软，易于清洗
-白日依山，大河入海，登高望远，又是一层
-画蛇添足，守株待兔，亡羊补牢
-关于调整办公时间的说明
-温馨提示：雷雨天气请减少外出
-明天会议取消，改天再约
-if (count > {num}) return null; // 边界条件
-成功创建订单，编号{order}
-常见问题：如何修改密码？点击设置，选择账户安全
-全部商品支持七天无理由退换
-水果有苹果、香蕉、葡萄和李子
-房间安静，床品干净，离地铁站很近
-项目计划书第二章还没写完
-严格按照流程操作，不要图省事
-马路对面有家面馆，味道不错
-余额不足，请充值后再付款
-陈旧设备需要尽快更换
-夏天太热了，冰淇淋一会儿就化
-路线已规划，全程{num}公里，预计{num}分钟
-文件上传失败，错误码{code}
-秋高气爽，正是登山的好时候
-常温保存，开封后请尽快食用
-管理员已将您移出群聊
-施工期间请绕行，带来不便敬请谅解
-左转后直行{num}米，到达目的地
-孔雀开屏，熊猫吃竹子，龙虾在水里游
-单价{money}元，一共{num}件，可以开发票吗
-简单来说就是先备份再升级
-叶子黄了，花也谢了，雪还没有下
-曾经沧海，如今只剩下回忆
-华丽的外表下是一颗平常心
-解决方案见附件，有问题随时沟通
-万事开头难，坚持就好
-古人云，学而不思则罔
-平台将对违规内容进行处理
-祝您身体健康，万事如意
-向上滑动查看更多，左右滑动切换
-钱包里还有一点零钱，够坐车了
-甘甜的泉水从石头缝里流出来
-计算结果保留两位小数
-全新版本上线，体验更流畅
-你好，请问有什么可以帮您
-好的，收到，马上处理
-"""
-
-_PLAIN_TW = """
-高鐵誤點，請旅客耐心等候
-方便的話請於下班前回覆
-金額若有疑問請洽客服
-馬上就要下雨了，記得帶傘
-時間過得真快，轉眼又是冬天
-本產品不含防腐劑，請安心使用
-黃昏的海邊很美，江邊也不錯
-于是乎大家常常忘記初衷
-安全帽請戴好，嚴禁酒駕
-系統維護中，造成不便敬請見諒
-萬一忘記密碼，請點選下方連結重新設定
-白天溫暖，夜晚轉涼，早晚溫差大
-連線逾時，請重新整理頁面
-何必計較，平常心就好
-"""
-
 TEMPLATES: dict[str, tuple[str, ...]] = {
     genre: tuple(block.strip("\n").splitlines())
     for genre, block in {
@@ -396,11 +320,10 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
         "mixed": _MIXED,
         "chat_tw": _CHAT_TW,
         "office_tw": _OFFICE_TW,
-        "plain": _PLAIN,
-        "plain_tw": _PLAIN_TW,
     }.items()
 }
+TEMPLATES |= PEOPLE | PLAIN_PUBLIC | PLAIN_DAILY
 """Templates by genre; genres whose names end in `_tw` are in traditional characters."""
 
-NEGATIVE = ("plain", "plain_tw")
+NEGATIVE = (*PLAIN_PUBLIC, *PLAIN_DAILY)
 """Genres without any entity."""

@@ -25,7 +25,7 @@ from .chinese_model import write_base
 
 __all__ = ["Recipe", "make", "provenance"]
 
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +36,9 @@ class Recipe:
     layers: int = 4
     hidden: int = 128
     inner: int = 256
-    parsed: int = 12_000
-    texts: int = 32_000
-    more: int = 28_000
+    parsed: int = 6_000
+    texts: int = 40_000
+    more: int = 0
     validation: int = 1_000
     batch_size: int = 64
     learning_rate: float = 3e-3

@@ -19,6 +19,7 @@ __all__ = [
     "Choice",
     "given_characters",
     "given_names",
+    "namelike",
     "segmented",
     "simplified",
     "traditional",
@@ -93,6 +94,21 @@ def words() -> dict[str, Choice]:
         if entry.kind not in _PERSONS and (entry.count >= 20 or entry.kind in ("ns", "nt")):
             weights[entry.kind][entry.word] = entry.count**0.5
     return {kind: Choice(values) for kind, values in weights.items()}
+
+
+@cache
+def namelike() -> Choice:
+    """Words that begin as names do, with a surname or as 小李 and 老王 do, and are none: 黄金, 高兴, 小心, 王国."""
+    first = frozenset(SURNAMES) | frozenset("老小大阿")
+    weights: dict[str, float] = {}
+    for entry in _entries():
+        kind, known = entry.kind, entry.word[0] in first or entry.word.startswith(COMPOUND)
+        if known and 2 <= len(entry.word) <= 4 and entry.count >= 20 and kind[0] not in "x" and kind not in _NAMES:
+            weights[entry.word] = entry.count**0.5
+    return Choice(weights)
+
+
+_NAMES = frozenset({*_PERSONS, "ns", "nt", "nz"})
 
 
 @cache
