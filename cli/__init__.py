@@ -47,7 +47,21 @@ def _root(
     """Private, fast inference for fine-tuned transformers."""
 
 
-for command in (export, finetune, fewshot, inspect, check, predict, generate, redact, serve, bench, keygen, seal, verify):
+for command in (
+    export,
+    finetune,
+    fewshot,
+    inspect,
+    check,
+    predict,
+    generate,
+    redact,
+    serve,
+    bench,
+    keygen,
+    seal,
+    verify,
+):
     app.command()(command)
 app.command("open")(open_)
 app.add_typer(audit)

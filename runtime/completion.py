@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import DeadlineExceeded, InvalidInput, Unavailable
 from .generation import Constraint, GenerationOptions, Message, Summary
+from .guard import GuardedConversation
 from .models import Model
 from .service import Question, Service
 from .trail import Trail
@@ -58,6 +59,9 @@ class Completion:
         self._service, self._trail, self._asked = service, trail, asked
         self.index = -1
         self.model: Model
+        self._conversation: GuardedConversation
+        self._prompts: list[str | tuple[Message, ...]]
+        self._options: GenerationOptions
         self._running: Writing | None = None
 
     @classmethod

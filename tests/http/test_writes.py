@@ -170,7 +170,7 @@ def test_without_the_first_record_nothing_is_generated(chat: Client, engine: Scr
     audit = chat.application.service.audit
     assert isinstance(audit, AuditRecords)
 
-    def refuse(written: object) -> None:
+    def refuse(records: object) -> None:
         raise OSError(28, "No space left on device")
 
     commit = audit.log._store.commit

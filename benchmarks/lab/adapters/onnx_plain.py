@@ -16,14 +16,14 @@ def graph(model: Path, work: Path) -> Path:
     if not path.exists():
         import torch
         from transformers import AutoModel
-        from transformers.exporters.exporter_onnx import OnnxConfig, OnnxExporter
+        from transformers.exporters.exporter_onnx import OnnxConfig, OnnxExporter  # type: ignore[attr-defined]
 
         work.mkdir(parents=True, exist_ok=True)
         ids = torch.arange(4, 18).reshape(2, 7)
         loaded: Any = AutoModel.from_pretrained(model).eval()
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
         takes = inspect.signature(loaded.forward).parameters
-        exported = OnnxExporter().export(
+        exported = OnnxExporter().export(  # type: ignore[no-untyped-call]
             loaded, {n: v for n, v in inputs.items() if n in takes}, config=OnnxConfig(dynamic=True)
         )
         OnnxExporter.save_program(exported.program, str(path))
