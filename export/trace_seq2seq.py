@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import onnx_ir as ir
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from .. import ExportError
 from . import attention_cached
 from .attention_cached import Attention, Step
-from .graph import clean
+from .graph import MICROSOFT, Editor, clean, nodes_of
 from .lower import lower_for_cpu
 from .padded import OPSET, quietly_exported
 from .source import quiet
@@ -214,12 +215,44 @@ def trace(model: Any) -> Graphs:
             hint="use the transformers version in constraints.txt, or report this",
             code="fusion_incomplete",
         )
+    _share_sources(decoder)
     clean(decoder)
     return Graphs(encoder, decoder, found)
 
 
-def _dynamic(**axes: str) -> dict[int, Any]:
-    return {int(axis[1:]): torch.export.Dim.DYNAMIC for axis in axes}
+def _share_sources(model: ir.Model) -> None:
+    """Let rows of one source read its keys and values together: `n` beams are `n` queries of one text.
+
+    Cross attention was traced with a source for each row, `[R, 1, H]`; it becomes `[B, R / B, H]`, B the sources.
+    """
+    graph = model.graph
+    first = next(value for value in graph.inputs if value.name == "cross_key.0")
+    shapes: dict[int, ir.Value] = {}
+    for node in nodes_of(graph, MICROSOFT, "MultiHeadAttention"):
+        if not (node.inputs[1] is not None and (node.inputs[1].name or "").startswith("cross_")):
+            continue
+        query = node.inputs[0]
+        width = query.shape[2] if query is not None and query.shape is not None else None
+        if not isinstance(width, int):
+            raise ValueError("attention of unknown width")
+        start = Editor(graph, graph[0])
+        if width not in shapes:
+            size = start.op("Shape", [first], "sources.shape", {"start": 0, "end": 1})
+            size.type = ir.TensorType(ir.DataType.INT64)
+            rest = start.constant(f"sources.rest.{width}", np.array([-1, width], np.int64))
+            shapes[width] = start.op("Concat", [size, rest], "sources.grid", {"axis": 0})
+        edit = Editor(graph, node)
+        name = node.outputs[0].name or "cross"
+        node.replace_input_with(0, edit.op("Reshape", [query, shapes[width]], f"{name}.queries"))
+        out = node.outputs[0]
+        after = Editor(graph, next(use.node for use in out.uses()))
+        uses = list(out.uses())
+        rows = after.constant(f"rows.{width}.single", np.array([-1, 1, width], np.int64))
+        flat = after.op("Reshape", [out, rows], f"{name}.rows")
+        flat.type, flat.shape = out.type, out.shape
+        out.shape = None
+        for use in uses:
+            use.node.replace_input_with(use.idx, flat)
 
 
 def _export_encoder(module: nn.Module, found: Parts) -> ir.Model:
