@@ -14,6 +14,7 @@ from .. import BundleError, InvalidInput, ProviderError, Unsupported
 from ..privacy.monitoring import reference as monitoring
 from .bundle import Bundle, read
 from .encoder import Encoder
+from .generation import DEFAULT, Generation, GenerationOptions, Message
 from .golden import Check, replay
 from .linear import LinearHead
 from .manifest import Manifest, Variant, is_per_token
@@ -42,6 +43,8 @@ class Options:
         threads: threads for one run; None takes what affinity and container quota allow.
         cpu_nodes: whether single operators may run on the processor under another provider: `refuse` or `warn`.
         diagnostics: files that onnxruntime writes about its work; refused for sealed bundles.
+        memory_limit: bytes that this process may hold; a generation whose keys and values would not fit under it is
+            refused. None for no limit.
     """
 
     provider: str = "auto"
@@ -49,10 +52,14 @@ class Options:
     threads: int | None = None
     cpu_nodes: CpuNodes = "refuse"
     diagnostics: Diagnostics | None = None
+    memory_limit: int | None = None
 
 
 class Engine:
     """A loaded bundle. Safe to call from several threads; made by `load`.
+
+    This class answers by an encoder. Bundles whose model writes text get a subclass, which has `generate` in place of
+    `predict`.
 
     Attributes:
         variant: what of the bundle runs.
@@ -61,18 +68,12 @@ class Engine:
         nodes: every operator of the graph as onnxruntime runs it, with its provider.
     """
 
+    generates: bool = False
+    """Whether `generate` is what this engine answers by."""
+
     def __init__(self, bundle: Bundle, chosen: Selection, options: Options) -> None:
-        manifest = bundle.manifest
-        variant = chosen.variant
-        self.manifest: Manifest = manifest
-        self.digest: str = bundle.digest
-        self.variant: Variant = variant
-        self.provider: str = chosen.provider
-        self.selection: str = chosen.reason
-        self.threads: int = options.threads or available_threads()
-        named = manifest.reference
-        self.reference = None if named is None else monitoring.decode(bundle.files[named])
-        self.tokenizer = TextTokenizer(bundle.files[manifest.tokenizer.file], manifest.tokenizer)
+        self._describe(bundle, chosen, options)
+        manifest, variant = self.manifest, self.variant
         session = Session(
             bundle.files[variant.graph],
             {name: bundle.files[name] for name in variant.external},
@@ -107,6 +108,19 @@ class Engine:
             mask_id=manifest.tokenizer.mask_id,
         )
         self._online = LazyOnline()
+
+    def _describe(self, bundle: Bundle, chosen: Selection, options: Options) -> None:
+        """What every kind of engine has, before its graphs are opened."""
+        manifest = bundle.manifest
+        self.manifest: Manifest = manifest
+        self.digest: str = bundle.digest
+        self.variant: Variant = chosen.variant
+        self.provider: str = chosen.provider
+        self.selection: str = chosen.reason
+        self.threads: int = options.threads or available_threads()
+        named = manifest.reference
+        self.reference = None if named is None else monitoring.decode(bundle.files[named])
+        self.tokenizer = TextTokenizer(bundle.files[manifest.tokenizer.file], manifest.tokenizer)
 
     def __repr__(self) -> str:
         return f"<Engine {self.manifest.task} {self.variant.name} on {self.provider}>"
@@ -199,6 +213,58 @@ class Engine:
             InputTooLong, InvalidInput: as `predict`.
         """
         return (await self.submit([text], truncate=truncate, labels=labels, top_k=top_k, timeout=timeout))[0]
+
+    def generate(self, prompt: str | Sequence[Message], options: GenerationOptions = DEFAULT) -> Generation:
+        """Write text after a prompt.
+
+        Args:
+            prompt: a text, or the messages of a chat, which the model's chat template is applied to. For an
+                encoder-decoder the text that is translated, summarized or answered.
+            options: how; see `GenerationOptions`.
+
+        Returns:
+            A text that comes piece by piece, by `for` or `async for`; `text()` waits for all of it.
+
+        Raises:
+            InputTooLong: the prompt leaves no room in the model's context.
+            InvalidInput: options that contradict each other or are out of range, an unknown role, messages without a
+                chat template, a constraint that nothing fulfils.
+            Overloaded: its keys and values do not fit into memory, or too many wait.
+            Unsupported: the model writes no text.
+            Unavailable: the engine was closed.
+        """
+        raise self._no_text()
+
+    def render(self, messages: Sequence[Message]) -> str:
+        """The prompt that the chat template makes of messages, as one text for people to read.
+
+        `generate` does not tokenize this text: there no content of a message can become a special token.
+
+        Raises:
+            InvalidInput: an unknown role, no chat template, or one that refuses these messages.
+            Unsupported: the model writes no text.
+        """
+        raise self._no_text()
+
+    def count_tokens(self, prompt: str | Sequence[Message]) -> int:
+        """Tokens of a prompt as `generate` reads it, those of the template included.
+
+        Raises:
+            InvalidInput: as `generate`.
+            Unsupported: the model writes no text.
+        """
+        raise self._no_text()
+
+    def _no_text(self) -> Unsupported:
+        return Unsupported(
+            f"a model for {self.task} writes no text",
+            hint="ask it with predict, or generate with a bundle for text-generation, translation or summarization",
+            code="task_unsupported",
+        )
+
+    def replay(self, bundle: Bundle) -> Check:
+        """Run the golden inputs of the bundle this engine was made from, and compare; see `golden.replay`."""
+        return replay(bundle, self.variant, lambda texts: self.forward(self.tokenize(texts, truncate=True)))
 
     def close(self) -> None:
         """Finish what was submitted and take nothing more; `predict` still works."""
@@ -308,14 +374,14 @@ def _load(
             keep = partial(_needed, variant=chosen.variant)
             bundle = read(path, expected_digest=bundle.digest, unseal=unseal, keep=keep)
         try:
-            engine = Engine(bundle, chosen, options)
+            engine = _made(bundle, chosen, options)
         except ProviderError as error:
             if options.provider != "auto" or chosen.provider == found[-1].provider:
                 raise
             notes.append(f"{chosen.provider} is passed over: {error.message}")
             continue
         # What was made without the provider at hand has never run there: it answers nothing before it was checked.
-        result = _replay(bundle, engine) if check or chosen.variant.measured_on != "provider" else None
+        result = engine.replay(bundle) if check or chosen.variant.measured_on != "provider" else None
         engine.selection = "; ".join([*notes, engine.selection])
         if result is None or result.holds:
             return engine, result
@@ -334,11 +400,25 @@ def _load(
 _FLOAT = ("fp32", "fp16")
 
 
+def _made(bundle: Bundle, chosen: Selection, options: Options) -> Engine:
+    """An engine for the bundle's kind of model; what runs it is imported only then."""
+    match [component.kind for component in bundle.manifest.components]:
+        case ["generator"]:
+            from .generate import GeneratorEngine
+
+            return GeneratorEngine(bundle, chosen, options)
+        case _:
+            return Engine(bundle, chosen, options)
+
+
 def _needed(manifest: Manifest, variant: Variant) -> set[str]:
-    optional = {manifest.reference, None if manifest.head is None else manifest.head.file}
-    needed = {manifest.tokenizer.file, manifest.golden, variant.graph, *variant.external}
+    """Files for a variant; of every component the one of its name."""
+    settings = manifest.generator
+    optional = {
+        manifest.reference,
+        None if manifest.head is None else manifest.head.file,
+        None if settings is None else settings.chat_template,
+    }
+    used = [v for component in manifest.components for v in component.variants if v.name == variant.name]
+    needed = {manifest.tokenizer.file, manifest.golden, *(name for v in used for name in (v.graph, *v.external))}
     return needed | {name for name in optional if name is not None}
-
-
-def _replay(bundle: Bundle, engine: Engine) -> Check:
-    return replay(bundle, engine.variant, lambda texts: engine.forward(engine.tokenize(texts, truncate=True)))

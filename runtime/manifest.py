@@ -131,13 +131,34 @@ class Accuracy(_Strict, frozen=True):
     resolved: bool
 
 
+class GenerationParity(_Strict, frozen=True):
+    """What a generator's variant writes against the source model in float32, token by token over probe texts.
+
+    Attributes:
+        kl_mean, kl_max: Kullback-Leibler divergence of the next token's distribution from the source's, in nats.
+        top1_agreement: share of positions where the most probable token is the same.
+        perplexity, source_perplexity: of the variant and the source on the probe texts.
+        greedy_steps: how many greedy steps after short prompts were compared, and
+        greedy_equal: how many of them, from the beginning of each, were the source's.
+    """
+
+    kl_mean: float
+    kl_max: float
+    top1_agreement: Probability
+    perplexity: float
+    source_perplexity: float
+    greedy_steps: Count
+    greedy_equal: Count
+
+
 class Variant(_Strict, frozen=True):
     """One graph of a component.
 
     Attributes:
         path: `packed` (no padding, fused attention), `padded`, or `cached` (token by token, keys and values kept).
         path_reason: why this path, one sentence.
-        graph, weights: file names; weights are ONNX external data, read from memory.
+        graph, weights: file names; weights are ONNX external data, read from memory. The same name twice says that the
+            weights are inside the graph's file.
         shared: further external data files, whose tensors other variants have too.
         providers: execution providers the variant was made for.
         cpu_features: processor features without which it must not run, in Linux's names.
@@ -148,6 +169,7 @@ class Variant(_Strict, frozen=True):
         measured_on: where parity and golden outputs were computed: on the provider itself, or on its CPU twin, the
             same rounded weights under operators that the processor has.
         accuracy: figures on the user's labelled data, None where none was given.
+        generation: further figures of a generator, None for other models.
     """
 
     name: str
@@ -166,15 +188,16 @@ class Variant(_Strict, frozen=True):
     saturation_safe: bool | None = None
     measured_on: Literal["provider", "cpu twin"] = "provider"
     accuracy: Accuracy | None = None
+    generation: GenerationParity | None = None
 
     @property
     def external(self) -> list[str]:
-        """Names of all files with the variant's tensors."""
-        return [self.weights, *self.shared]
+        """Names of all files beside the graph with the variant's tensors."""
+        return [name for name in (self.weights, *self.shared) if name != self.graph]
 
 
 class Component(_Strict, frozen=True):
-    """A part of the model that runs as one graph; `encoder` is the only kind of format 1."""
+    """A part of the model that runs as one graph: `encoder`, or the `generator` of a model that writes text."""
 
     kind: str
     variants: Annotated[list[Variant], msgspec.Meta(min_length=1)]
@@ -230,6 +253,47 @@ class Source(_Strict, frozen=True):
     provenance: dict[str, str] = {}
 
 
+class Sampling(_Strict, frozen=True):
+    """What the source model says about how it is to be sampled; None where it says nothing."""
+
+    temperature: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    top_k: Count | None = None
+    top_p: Probability | None = None
+    min_p: Probability | None = None
+    repetition_penalty: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+
+class GeneratorSettings(_Strict, frozen=True):
+    """How a decoder is run. Its context is the tokenizer's window.
+
+    Attributes:
+        model_type, hidden_size, layers, heads, key_value_heads, head_size, vocabulary: what onnxruntime-genai has to
+            know of the graph.
+        sliding_window: tokens that attention looks back, None for all.
+        end_ids: token ids that end a text.
+        start_id: token id that begins every prompt, None where there is none.
+        padding_id: token id of unused cells.
+        sampling: defaults of options that a request leaves out.
+        chat_template: name of the file with the chat template, None where the model has none.
+        template_tokens: texts of special tokens by the names that the template knows them by.
+    """
+
+    model_type: str
+    hidden_size: Positive
+    layers: Positive
+    heads: Positive
+    key_value_heads: Positive
+    head_size: Positive
+    vocabulary: Positive
+    end_ids: Annotated[list[Count], msgspec.Meta(min_length=1)]
+    padding_id: Count
+    start_id: Count | None = None
+    sliding_window: Positive | None = None
+    sampling: Sampling = Sampling()
+    chat_template: str | None = None
+    template_tokens: dict[str, str] = {}
+
+
 class Manifest(_Strict, frozen=True):
     """Everything about a bundle that is not a weight. See FORMAT.md.
 
@@ -238,6 +302,7 @@ class Manifest(_Strict, frozen=True):
         thresholds: for multi-label models the least probability of each label, in the order of the labels; None is 0.5.
         activation: what a score of pairs goes through.
         zero_shot: for zero-shot classification, None otherwise.
+        generator: for text-generation, None otherwise.
     """
 
     format_version: Positive
@@ -257,10 +322,11 @@ class Manifest(_Strict, frozen=True):
     activation: Activation = "none"
     zero_shot: ZeroShot | None = None
     reference: str | None = None
+    generator: GeneratorSettings | None = None
 
     @property
     def encoder(self) -> Component:
-        """The component that turns tokens into outputs."""
+        """The first component: the one whose variants are chosen from."""
         return self.components[0]
 
 
@@ -298,8 +364,11 @@ def decode(data: bytes) -> Manifest:
     return manifest
 
 
+_KINDS = (["encoder"], ["generator"])
+
+
 def _validate(manifest: Manifest) -> None:
-    if any(c.kind != "encoder" for c in manifest.components) or len(manifest.components) != 1:
+    if [c.kind for c in manifest.components] not in _KINDS:
         raise BundleError(
             "the bundle has components that this Cloister does not know",
             hint="it needs a newer Cloister: pip install --upgrade cloister",
@@ -317,6 +386,8 @@ def _validate(manifest: Manifest) -> None:
     used |= {manifest.head.file} if manifest.head else set()
     if manifest.reference is not None:
         used.add(manifest.reference)
+    if manifest.generator is not None and manifest.generator.chat_template is not None:
+        used.add(manifest.generator.chat_template)
     if used != set(names):
         raise _contradiction("the manifest's files and the files its parts use are not the same")
     if len({v.name for v in variants}) != len(variants):
@@ -326,6 +397,21 @@ def _validate(manifest: Manifest) -> None:
     if len(set(manifest.labels)) != len(manifest.labels):
         raise _contradiction("a label occurs twice")
     _validate_task(manifest)
+    _validate_generator(manifest)
+
+
+def _validate_generator(manifest: Manifest) -> None:
+    settings = manifest.generator
+    generates = manifest.encoder.kind == "generator"
+    if generates != (manifest.task == "text-generation") or generates != (settings is not None):
+        raise _contradiction("the task and the components do not fit together")
+    if any((v.path == "cached") != generates for v in manifest.encoder.variants):
+        raise _contradiction("a variant's path and the component's kind do not fit together")
+    if settings is None:
+        return
+    ids = [*settings.end_ids, settings.padding_id, *([] if settings.start_id is None else [settings.start_id])]
+    if max(ids) >= settings.vocabulary or settings.heads % settings.key_value_heads:
+        raise _contradiction("the settings of the generator do not fit together")
 
 
 _LABELLED = ("text-classification", "token-classification", "zero-shot-classification")
