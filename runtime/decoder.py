@@ -48,16 +48,19 @@ class Batch:
 
     def step(self, tokens: Ids) -> Floats:
         """Logits after one more token of each row. Shape: `[R]` -> `[R, V]`."""
-        feeds = {
+        logits, *self._past = self._decoder.session.run(self.feeds(tokens))
+        self._position += 1
+        return np.asarray(logits)
+
+    def feeds(self, tokens: Ids) -> dict[str, NDArray[np.generic]]:
+        """What the graph reads for one more token of each row."""
+        return {
             "input_ids": tokens,
             "position": np.full(len(tokens), self._position, np.int64),
             "lengths": self._lengths,
             **dict(zip(self._decoder.past, self._past, strict=True)),
             **self._cross,
         }
-        logits, *self._past = self._decoder.session.run(feeds)
-        self._position += 1
-        return np.asarray(logits)
 
     def keep(self, sources: NDArray[np.intp], rows: NDArray[np.intp]) -> None:
         """Go on with these sources, and with the keys and values of these rows, in this order."""
