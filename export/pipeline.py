@@ -115,9 +115,19 @@ def export(
     target = bundle.check_output(out, force=force)
     if is_encoder_decoder(os.fspath(source), task):
         if contract is not None or (head or HeadOptions()) != HeadOptions():
-            raise InvalidInput("a model that writes text has no labels to measure", hint="leave out --eval and the like")
+            raise InvalidInput(
+                "a model that writes text has no labels to measure", hint="leave out --eval and the like"
+            )
         return _encoder_decoder(
-            source, target, task, precisions, texts if calibration is not None else None, provenance, force, step, started
+            source,
+            target,
+            task,
+            precisions,
+            texts if calibration is not None else None,
+            provenance,
+            force,
+            step,
+            started,
         )
     with step("Reading the model"):
         loaded = read(os.fspath(source), task)

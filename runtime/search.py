@@ -1,4 +1,4 @@
-"""Search for the target of an encoder-decoder: greedy, sampling and beams, as transformers' `generate` does. Pure numpy.
+"""Search for the target of an encoder-decoder: greedy, sampling, beams, as transformers' `generate`. Pure numpy.
 
 Each text is searched on its own, whatever shares its batch; one that has ended leaves the batch.
 """

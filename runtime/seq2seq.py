@@ -174,13 +174,11 @@ class EncoderDecoderEngine(Engine):
         return Written(text, Summary(reason, prompt, len(body)))
 
 
-def plain_tokens(
-    tokenizer: TextTokenizer, settings: EncoderDecoderSettings, texts: Sequence[str]
-) -> list[Tokens]:
+def plain_tokens(tokenizer: TextTokenizer, settings: EncoderDecoderSettings, texts: Sequence[str]) -> list[Tokens]:
     """Source ids for golden data: without languages, and any id of the model where the tokenizer counts otherwise."""
     found = tokenizer.raw.encode_batch_fast(list(texts), add_special_tokens=False)
-    size = settings.vocabulary
-    return [Tokens(np.array([*(i % size for i in e.ids), settings.end_ids[0]], np.int64)) for e in found]
+    size, room = settings.vocabulary, tokenizer.window - 1
+    return [Tokens(np.array([*(i % size for i in e.ids[:room]), settings.end_ids[0]], np.int64)) for e in found]
 
 
 def _check(options: GenerationOptions) -> None:

@@ -1,4 +1,4 @@
-"""Settings of an encoder-decoder bundle: what goes around a source, how the target begins and ends, how it is searched."""
+"""Settings of an encoder-decoder bundle: what goes around a source, how a target begins, ends and is searched."""
 
 from typing import Annotated, Literal
 
