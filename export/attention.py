@@ -5,9 +5,9 @@ lengths. Under the functions registered here a transformers model runs on a pack
 two placeholder operators in the traced graph, which `lower.py` replaces for the target provider:
 
 - `cloister::PackedAttention(query, key, value [T, heads * head_size], relative [2r + 1, heads]?) -> [T, heads *
-  value_size]`: attention within each text of the pack, never across texts. `relative[r + d]` is added to the scores of
-  a key that stands d tokens after the query, distances past r count as r. `causal` 1: a token sees itself and what stands before it; `window` n > 0:
-  only tokens at a distance below n.
+  value_size]`: attention within each text of the pack, never across texts. `relative[r + d]` is added to the score of a
+  key that stands d tokens after the query; distances past r count as r. `causal` 1: a token sees itself and what stands
+  before it; `window` n > 0: only tokens at a distance below n.
 - `cloister::PackedFirst(hidden [T, H], lengths [B]) -> [B, H]`: each text's first token; `PackedLast`: its last one;
   `PackedMean`: the mean of its tokens.
 

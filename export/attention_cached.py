@@ -1,12 +1,11 @@
-"""Attention of encoder-decoder models: packed in the encoder, one token at a time with kept keys and values in the decoder.
+"""Attention of encoder-decoders: packed in the encoder, token by token with kept keys and values in the decoder.
 
 The decoder's graph is one step. Self attention reads the keys and values of the tokens before and gives them back with
-this token's; cross attention reads keys and values of the source, which the encoder's graph made once per text. Both are
-ONNX Runtime's MultiHeadAttention. Relative positions (T5) become a table by distance that is looked up in the graph.
+this token's; cross attention reads keys and values of the source, which the encoder's graph made once per text. Both
+are ONNX Runtime's MultiHeadAttention. Relative positions (T5) become a table by distance, looked up in the graph.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,8 +102,3 @@ class Attention:
         )
         self.step.present[layer] = present_key, present_value
         return out.reshape(-1, 1, heads, size), None
-
-    def decoding(self, step: Step) -> AbstractContextManager[None]:
-        """Let the next run of the model be this step."""
-        self.step = step
-        return nullcontext()

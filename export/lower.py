@@ -92,7 +92,7 @@ class _Grid:
         return self._windows[size]
 
     def relative(self, table: ir.Value) -> ir.Value:
-        """Scores by distance of key and query, distances past the table's reach cut to it. Shape: `[1, heads, S, S]`."""
+        """Scores by distance of key and query, cut to the table's reach. Shape: `[1, heads, S, S]`."""
         key = table.name or "relative"
         if key not in self._relative:
             edit = Editor(self._graph, self._graph[0])

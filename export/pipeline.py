@@ -33,8 +33,8 @@ from . import contract as contracts
 from . import parity, report, seq2seq
 from .contract import Contract
 from .head import HeadOptions, Settled, settle
-from .seq2seq import is_encoder_decoder
 from .reference import with_reference
+from .seq2seq import is_encoder_decoder
 from .source import Source, Text, read
 from .store import store
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes

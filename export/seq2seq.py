@@ -306,7 +306,7 @@ def _same_tokens(loaded: Loaded, languages: Languages, settings: EncoderDecoderS
         prefix = settings.prefixes.get(settings.default_target or "", "")
         head = f">>{some}<<" if settings.target_as == "source token" else ""
         theirs = tokenizer(head + prefix + text)["input_ids"]
-        written = [i for i in random.integers(0, min(len(tokenizer), settings.vocabulary), 12).tolist()]
+        written: list[int] = random.integers(0, min(len(tokenizer), settings.vocabulary), 12).tolist()
         wanted = tokenizer.decode(written, skip_special_tokens=True)
         if theirs != ours[0][0].ids.tolist() or wanted.split() != languages.decode(written).split():
             raise ExportError(

@@ -16,9 +16,37 @@ LAYERS = ["privacy", "runtime", "export", "cli"]  # from the bottom up
 GIANTS = {
     "onnxruntime": {"runtime/session.py"},
     "tokenizers": {"runtime/tokens.py"},
-    "torch": {f"export/{n}.py" for n in ("attention", "original", "padded", "pooled", "source", "trace", "training")},
-    "transformers": {f"export/{n}.py" for n in ("answers", "attention", "padded", "pooled", "source", "training")},
+    "torch": {
+        f"export/{n}.py"
+        for n in (
+            "attention",
+            "attention_cached",
+            "original",
+            "padded",
+            "pooled",
+            "seq2seq",
+            "source",
+            "trace",
+            "trace_seq2seq",
+            "training",
+        )
+    },
+    "transformers": {
+        f"export/{n}.py"
+        for n in (
+            "answers",
+            "attention",
+            "attention_cached",
+            "padded",
+            "pooled",
+            "seq2seq",
+            "source",
+            "trace_seq2seq",
+            "training",
+        )
+    },
     "sklearn": {"export/logistic.py"},
+    "sentencepiece": {"export/sentencepieces.py"},
     "optimum": {"export/source.py"},
     "hyperscan": {"privacy/engines.py", "privacy/prefilter.py"},
     "typer": {
