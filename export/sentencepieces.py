@@ -9,8 +9,9 @@ import numpy as np
 
 def read(path: Path) -> Any:
     """A SentencePiece model's description."""
-    from sentencepiece import sentencepiece_model_pb2 as description
+    from sentencepiece import sentencepiece_model_pb2
 
+    description: Any = sentencepiece_model_pb2  # generated code without types
     model = description.ModelProto()
     model.ParseFromString(path.read_bytes())
     return model

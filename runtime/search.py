@@ -178,10 +178,11 @@ def beams(steps: Steps, count: int, rules: Rules) -> list[list[int]]:
     while left:
         written = [ids for i in left for ids in states[i].running]
         logits = steps.step(np.array([ids[-1] for ids in written], np.int64))
-        scores = processed(log_softmax(logits), written, rules).reshape(len(left), width, -1)
-        kept, rows = [], []
+        by_source = processed(log_softmax(logits), written, rules).reshape(len(left), width, -1)
+        kept: list[int] = []
+        rows: list[int] = []
         for place, index in enumerate(left):
-            parents, done = _advance(states[index], scores[place], rules)
+            parents, done = _advance(states[index], by_source[place], rules)
             if done:
                 results[index] = states[index].ended[0][1]
             else:

@@ -11,7 +11,7 @@ import numpy as np
 from .. import BundleError, InvalidInput, Unsupported
 from .decoder import Decoder
 from .engine import Engine, Options
-from .generation import DEFAULT, Generation, GenerationOptions, Message, Piece, Summary
+from .generation import DEFAULT, FinishReason, Generation, GenerationOptions, Message, Piece, Summary
 from .languages import Languages
 from .online import LazyOnline
 from .packing import Tokens, groups, pack
@@ -170,7 +170,7 @@ class EncoderDecoderEngine(Engine):
         text = self.languages.decode(body)
         cut = min((place for s in stop if (place := text.find(s)) >= 0), default=None)
         text = text if cut is None else text[:cut]
-        reason = "stop" if ended or cut is not None else "length"
+        reason: FinishReason = "stop" if ended or cut is not None else "length"
         return Written(text, Summary(reason, prompt, len(body)))
 
 
