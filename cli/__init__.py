@@ -11,6 +11,7 @@ from .check import check
 from .export import export
 from .fewshot import fewshot
 from .finetune import finetune
+from .generate import generate
 from .inspect import inspect
 from .keygen import keygen
 from .open import open_
@@ -45,7 +46,7 @@ def _root(
     """Private, fast inference for fine-tuned transformers."""
 
 
-for command in (export, finetune, fewshot, inspect, check, predict, redact, serve, keygen, seal, verify):
+for command in (export, finetune, fewshot, inspect, check, predict, generate, redact, serve, keygen, seal, verify):
     app.command()(command)
 app.command("open")(open_)
 app.add_typer(audit)

@@ -20,12 +20,17 @@ def export(
         str | None,
         typer.Option(
             help="text-classification, token-classification, question-answering, feature-extraction, fill-mask, "
-            "zero-shot-classification, sentence-similarity or text-ranking; told from the model unless given."
+            "zero-shot-classification, sentence-similarity, text-ranking or text-generation; told from "
+            "the model unless given."
         ),
     ] = None,
     precision: Annotated[
-        str, typer.Option(help="int8, int4, fp16 (for CUDA) or fp32; several with commas, the preferred one first.")
-    ] = "int8",
+        str | None,
+        typer.Option(
+            help="int8, int4, fp16 (for CUDA) or fp32; several with commas, the preferred one first. Default int8; "
+            "int4 for text-generation."
+        ),
+    ] = None,
     calibration: Annotated[
         Path | None, typer.Option(help="Texts of your domain: .jsonl or .csv with a text field, or plain lines.")
     ] = None,
@@ -64,8 +69,8 @@ def export(
     from ..export.data import read_texts
     from ..runtime.manifest import Precision
 
-    named = [name.strip() for name in precision.split(",")]
-    if not set(named) <= set(get_args(Precision)) or len(set(named)) != len(named):
+    named = None if precision is None else [name.strip() for name in precision.split(",")]
+    if named is not None and (not set(named) <= set(get_args(Precision)) or len(set(named)) != len(named)):
         raise typer.BadParameter(f"--precision is one or more of {', '.join(get_args(Precision))}, each once")
     budgets = (max_drop, max_flips, metric)
     if evaluation is None and any(b is not None for b in budgets):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from .. import CloisterError, InvalidInput
+from .. import CloisterError, InvalidInput, StorageError
 from .options import BundleId, Identity, MinVersion, Provider, PublicKey, unseal
 
 _BATCH = 256
@@ -30,7 +30,16 @@ def predict(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
     texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, JSON Lines on stdin.")] = None,
     labels: Annotated[
-        str | None, typer.Option(help="Zero-shot classification: what to choose from, separated by commas.")
+        str | None,
+        typer.Option(
+            help="Zero-shot classification, also by a text-generation bundle: what to choose from, separated by commas."
+        ),
+    ] = None,
+    examples: Annotated[
+        Path | None,
+        typer.Option(
+            help='With --labels on a text-generation bundle: JSON Lines {"text": …, "label": …} to show first.'
+        ),
     ] = None,
     top_k: Annotated[int, typer.Option(help="Fill-mask: most candidates of a mask.", min=1)] = 5,
     truncate: Annotated[
@@ -56,6 +65,10 @@ def predict(
     options = Options(provider=provider.value, variant=variant)
     engine = load(bundle, options=options, unseal=unseal(identity, public_key, min_version, bundle_id))
     asked: dict[str, Any] = {"truncate": truncate, "top_k": top_k, "labels": _labels(labels)}
+    if examples is not None:
+        if not engine.generates:
+            raise InvalidInput("this model takes no examples", hint="--examples needs a text-generation bundle")
+        asked["examples"] = _examples(examples)
     engine.predict([], **asked)  # labels that do not fit are one error, not one for each line
     lines = _arguments(texts) if texts else _read(sys.stdin.buffer)
     failed = False
@@ -66,6 +79,22 @@ def predict(
         sys.stdout.flush()
     if failed:
         raise typer.Exit(1)
+
+
+def _examples(path: Path) -> list[tuple[str, str]]:
+    found = []
+    try:
+        for raw in path.read_text("utf-8").splitlines():
+            if raw.strip():
+                line = json.loads(raw)
+                found.append((line["text"], line["label"]))
+    except OSError as error:
+        raise StorageError("the examples cannot be read", hint="check the path and its permissions") from error
+    except (ValueError, KeyError, TypeError):
+        found = [("", 0)]
+    if not all(isinstance(part, str) for pair in found for part in pair):
+        raise InvalidInput("the examples cannot be read", hint='a line is {"text": "…", "label": "…"}')
+    return found
 
 
 def _labels(given: str | None) -> list[str] | None:

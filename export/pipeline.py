@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,10 +28,13 @@ from ..runtime.manifest import (
 )
 from ..runtime.manifest import Source as Provenance
 from ..runtime.packing import Tokens
+from ..runtime.processor import available_threads
 from ..runtime.tokens import TextTokenizer
 from . import contract as contracts
 from . import parity, report, seq2seq
 from .contract import Contract
+from .decoder import GOLDEN, Built, build, is_decoder, read_decoder
+from .decoder import PROVIDERS as DECODER_PROVIDERS
 from .head import HeadOptions, Settled, settle
 from .reference import with_reference
 from .seq2seq import is_encoder_decoder
@@ -76,7 +79,7 @@ def export(
     out: str | os.PathLike[str],
     *,
     task: str | None = None,
-    precision: str | Sequence[str] = "int8",
+    precision: str | Sequence[str] | None = None,
     calibration: Sequence[str] | None = None,
     contract: Contract | None = None,
     head: HeadOptions | None = None,
@@ -91,7 +94,8 @@ def export(
         out: folder to write.
         task: one of the supported tasks; told from the model's config when None.
         precision: `int8` (row-wise, with smoothed activations), `int4` (weights), `fp16` (for CUDA), `fp32`; several in
-            a list or separated by commas make a bundle with as many variants, the preferred one first.
+            a list or separated by commas make a bundle with as many variants, the preferred one first. None takes
+            int8, and int4 for models that write text.
         provenance: what the bundle's manifest says of where the model came from: data, code, seeds, licences.
         calibration: texts of the model's domain, at most 512 are read; the built-in set when None. Of them the bundle
             keeps ranges of activations, and counts of labels, scores and lengths for monitoring.
@@ -110,7 +114,15 @@ def export(
         OutputExists, StorageError: `out` cannot be written.
     """
     started = time.monotonic()
-    precisions = _precisions(precision)
+    if is_decoder(os.fspath(source), task):
+        chosen = _precisions(precision or "int4")
+        if contract is not None or calibration is not None or (head is not None and head != HeadOptions()):
+            raise InvalidInput(
+                "a model that writes text takes no labelled data, calibration or head options",
+                hint="leave out --eval, --calibration, --threshold and --template",
+            )
+        return _export_decoder(os.fspath(source), out, chosen, dict(provenance or {}), started, step, force=force)
+    precisions = _precisions(precision or "int8")
     texts = list(CALIBRATION) if calibration is None else _calibration(calibration)
     target = bundle.check_output(out, force=force)
     if is_encoder_decoder(os.fspath(source), task):
@@ -191,10 +203,99 @@ def export(
         manifest = with_reference(manifest, files, tokenizer, drafts.encoder(made[0]), seen)
     with step("Writing the bundle"):
         digest = bundle.write(target, manifest, files, force=force)
+    return _report(target, manifest, variants, files, digest, started)
+
+
+def _export_decoder(
+    source: str,
+    out: str | os.PathLike[str],
+    precisions: Sequence[Precision],
+    provenance: dict[str, str],
+    started: float,
+    step: Step,
+    *,
+    force: bool,
+) -> Report:
+    target = bundle.check_output(out, force=force)
+    with ExitStack() as stack:
+        with step("Reading the model"):
+            loaded = stack.enter_context(read_decoder(source))
+        built: dict[Precision, Built] = {}
+        for name in precisions:
+            with step(f"Building {name}, comparing with the source model"):
+                built[name] = build(loaded, name, available_threads())
+    files = {"tokenizer.json": loaded.tokenizer_json.encode()}
+    if loaded.template is not None:
+        files["chat_template.jinja"] = loaded.template.encode()
+    variants = []
+    for name, one in built.items():
+        graph = "generator.onnx" if len(built) == 1 else f"generator.{name}.onnx"
+        files[graph] = one.graph
+        largest = max(float(np.abs(o).max()) for o in one.golden)
+        variants.append(
+            Variant(
+                name=name,
+                precision=name,
+                path="cached",
+                path_reason="it writes token by token",
+                graph=graph,
+                weights=graph,
+                providers=[DECODER_PROVIDERS[name]],
+                cpu_features=[],
+                quantized_nodes=one.quantized,
+                float_nodes=one.left,
+                parity=one.parity,
+                tolerance=_TOLERANCE[name] * max(largest, 1e-6),
+                generation=one.figures,
+            )
+        )
+    files["golden.json"] = golden.encode(GOLDEN, {name: one.golden for name, one in built.items()})
+    settings = loaded.settings
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        task="text-generation",
+        labels=[],
+        problem=None,
+        pooling=None,
+        normalized=False,
+        tokenizer=TokenizerSettings(
+            file="tokenizer.json",
+            window=loaded.window,
+            padding_id=settings.padding_id,
+            token_types=False,
+            first_position=0,
+        ),
+        components=[Component(kind="generator", variants=variants)],
+        golden="golden.json",
+        source=Provenance(
+            name=loaded.name,
+            architecture=type(loaded.model).__name__,
+            model_type=str(loaded.model.config.model_type),
+            weights_sha256=loaded.weights_sha256,
+            versions={"cloister": __version__} | {name: version(name) for name in (*_LIBRARIES, "onnxruntime-genai")},
+            calibration="none",
+            provenance=provenance,
+        ),
+        files=[bundle.file_entry(name, data) for name, data in sorted(files.items())],
+        generator=msgspec.structs.replace(settings, model_type=next(iter(built.values())).model_type),
+    )
+    with step("Writing the bundle"):
+        digest = bundle.write(target, manifest, files, force=force)
+    return _report(target, manifest, variants, files, digest, started)
+
+
+def _report(
+    target: object,
+    manifest: Manifest,
+    variants: Sequence[Variant],
+    files: Mapping[str, bytes],
+    digest: str,
+    started: float,
+) -> Report:
     first = variants[0]
     return Report(
         bundle=str(target),
-        task=loaded.task,
+        task=manifest.task,
         path=first.path,
         path_reason=first.path_reason,
         precision=",".join(v.precision for v in variants),

@@ -1,7 +1,6 @@
 """The one file that imports onnxruntime-genai: a graph in memory becomes sequences that keep keys and values."""
 
 import json
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,15 +39,14 @@ def genai() -> ModuleType:
             hint="pip install 'cloister[generate]' (or 'cloister[generate-gpu]' on a machine with CUDA)",
         ) from error
     module.disable_telemetry_events()
-    return module
+    return module  # type: ignore[no-any-return]
 
 
 class Decoder:
     """A decoder, ready for many sequences.
 
     Args:
-        graph: a serialized ONNX model with its weights inside; or the path of its file, whose external data lie
-            beside it and are then opened by the library.
+        graph: a serialized ONNX model with its weights inside.
         settings: what the library has to know of the graph.
         context: most tokens of a sequence.
         provider: `cpu` or `cuda`.
@@ -59,9 +57,7 @@ class Decoder:
         MissingExtra: the library is not installed.
     """
 
-    def __init__(
-        self, graph: bytes | Path, settings: GeneratorSettings, context: int, *, provider: str, threads: int
-    ) -> None:
+    def __init__(self, graph: bytes, settings: GeneratorSettings, context: int, *, provider: str, threads: int) -> None:
         module = genai()
         self._module = module
         self.context = context
@@ -79,14 +75,14 @@ class Decoder:
                 code="graph_rejected",
             ) from error
 
-    def sequence(self, most: int) -> "Sequence_":
+    def sequence(self, most: int) -> "Cached":
         """A new sequence of at most `most` tokens, whose keys and values are allocated at once."""
         params = self._module.GeneratorParams(self._model)
         params.set_search_options(max_length=most, batch_size=1, do_sample=False)
-        return Sequence_(self._module.Generator(self._model, params))
+        return Cached(self._module.Generator(self._model, params))
 
 
-class Sequence_:  # noqa: N801 - `Sequence` is Python's
+class Cached:
     """Tokens that were read, with their keys and values. Used by one thread at a time."""
 
     def __init__(self, generator: Any) -> None:
@@ -105,16 +101,13 @@ class Sequence_:  # noqa: N801 - `Sequence` is Python's
         self._generator.rewind_to(length)
 
 
-def _config(module: ModuleType, graph: bytes | Path, overlay: dict[str, Any]) -> Any:
+def _config(module: ModuleType, graph: bytes, overlay: dict[str, Any]) -> Any:
     # The library reads its configuration from a folder alone: it gets one that holds nothing of the bundle.
     with tempfile.TemporaryDirectory(prefix="cloister-") as folder:
         Path(folder, "genai_config.json").write_text(json.dumps(_SKELETON))
         config = module.Config(folder)
-    if isinstance(graph, Path):
-        overlay["model"]["decoder"]["filename"] = os.fspath(graph)
     config.overlay(json.dumps(overlay))
-    if not isinstance(graph, Path):
-        config.add_model_data(_GRAPH, graph)
+    config.add_model_data(_GRAPH, graph)
     return config
 
 
@@ -154,3 +147,15 @@ def _overlay(settings: GeneratorSettings, context: int, threads: int) -> dict[st
         },
         "search": {"max_length": context, "past_present_share_buffer": True},
     }
+
+
+def model_builder() -> ModuleType:
+    """The library's model builder, which needs torch and transformers: for the export alone.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    genai()
+    import importlib
+
+    return importlib.import_module("onnxruntime_genai.models.builder")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import InvalidInput
+from .. import InvalidInput, Unsupported
 from . import heads
 from .linear import out_of_scope
 from .manifest import Manifest
@@ -116,6 +116,10 @@ def prepare(manifest: Manifest, tokenizer: TextTokenizer, texts: Sequence[object
         case "sentence-similarity":
             compare = _score if manifest.pooling is None else _compare
             return compare(manifest, tokenizer, inputs, truncate)
+        case _:
+            raise Unsupported(
+                "a model that writes text has no predictions of this kind", hint="use generate", code="task_unsupported"
+            )
 
 
 def _classify(manifest: Manifest, tokenizer: TextTokenizer, inputs: list[Input], truncate: bool) -> Prepared:

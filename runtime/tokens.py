@@ -1,5 +1,6 @@
 """The one file that imports tokenizers: texts become token ids, with a way back to code points of the text."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,8 @@ class TextTokenizer:
         self.raw.no_padding()
         self.raw.no_truncation()
         self._settings = settings
+        self._plain: Tokenizer | None = None
+        self._plain_lock = threading.Lock()
 
     @property
     def window(self) -> int:
@@ -100,6 +103,22 @@ class TextTokenizer:
                 raise InvalidInput(f"input {index} has no mask to fill", hint=f"put {name} where a word is missing")
             result.append((self._tokens(kept, index), places, cut))
         return result
+
+    def plain(self, text: str) -> list[int]:
+        """Token ids of a text in which no special token is recognized, and none added."""
+        with self._plain_lock:
+            if self._plain is None:
+                self._plain = Tokenizer.from_str(self.raw.to_str())
+                self._plain.encode_special_tokens = True
+        return list(self._plain.encode(text, add_special_tokens=False).ids)
+
+    def special(self) -> dict[str, int]:
+        """Texts and ids of the special tokens."""
+        return {t.content: i for i, t in self.raw.get_added_tokens_decoder().items() if t.special}
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of tokens, special ones left out; bytes that are no whole character become U+FFFD."""
+        return str(self.raw.decode(list(ids), skip_special_tokens=True))
 
     def token(self, index: int) -> str:
         """The text of one token id, as it stands alone."""

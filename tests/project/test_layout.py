@@ -15,12 +15,16 @@ LAYERS = ["privacy", "runtime", "export", "cli"]  # from the bottom up
 
 GIANTS = {
     "onnxruntime": {"runtime/session.py"},
+    "onnxruntime_genai": {"runtime/genai.py"},
+    "llguidance": {"runtime/constrain.py"},
+    "jinja2": {"runtime/chat.py"},
     "tokenizers": {"runtime/tokens.py"},
     "torch": {
         f"export/{n}.py"
         for n in (
             "attention",
             "attention_cached",
+            "decoder",
             "original",
             "padded",
             "pooled",
@@ -37,6 +41,7 @@ GIANTS = {
             "answers",
             "attention",
             "attention_cached",
+            "decoder",
             "padded",
             "pooled",
             "seq2seq",
@@ -58,6 +63,7 @@ GIANTS = {
             "export",
             "fewshot",
             "finetune",
+            "generate",
             "inspect",
             "keygen",
             "open",

@@ -1,0 +1,150 @@
+"""From logits to the next token: penalties, temperature, cut-offs and a seeded draw. Pure numpy."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import InvalidInput
+from .generation import GenerationOptions
+from .manifest import Sampling
+
+Floats = NDArray[np.float32]
+
+Number = TypeVar("Number", int, float)
+_SEEDS = 1 << 64
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Options with the bundle's defaults filled in; meanings as in `GenerationOptions`."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    repetition_penalty: float
+    frequency_penalty: float
+    presence_penalty: float
+
+
+def settle(options: GenerationOptions, given: Sampling) -> Settled:
+    """Options over the bundle's defaults.
+
+    Raises:
+        InvalidInput: one is out of its range.
+    """
+
+    def of(asked: Number | None, said: Number | None, default: Number) -> Number:
+        return asked if asked is not None else said if said is not None else default
+
+    found = Settled(
+        of(options.temperature, given.temperature, 0.0),
+        of(options.top_k, given.top_k, 0),
+        of(options.top_p, given.top_p, 1.0),
+        of(options.min_p, given.min_p, 0.0),
+        of(options.repetition_penalty, given.repetition_penalty, 1.0),
+        options.frequency_penalty,
+        options.presence_penalty,
+    )
+    _require(0 <= found.temperature <= 100, "temperature", "0 to 100")
+    _require(found.top_k >= 0, "top_k", "0 or more")
+    _require(0 < found.top_p <= 1, "top_p", "over 0, up to 1")
+    _require(0 <= found.min_p <= 1, "min_p", "0 to 1")
+    _require(0 < found.repetition_penalty <= 100, "repetition_penalty", "over 0, up to 100")
+    _require(abs(found.frequency_penalty) <= 2, "frequency_penalty", "-2 to 2")
+    _require(abs(found.presence_penalty) <= 2, "presence_penalty", "-2 to 2")
+    _require(options.seed is None or 0 <= options.seed < _SEEDS, "seed", "0 to 2^64 - 1")
+    _require(options.max_tokens is None or options.max_tokens >= 1, "max_tokens", "1 or more")
+    _require(options.logprobs is None or 0 <= options.logprobs <= 20, "logprobs", "0 to 20")
+    _require(len(options.stop) <= 16 and all(options.stop), "stop", "at most 16 texts, none of them empty")
+    return found
+
+
+def _require(holds: bool, name: str, allowed: str) -> None:
+    if not holds:
+        raise InvalidInput(f"{name} is out of its range", hint=f"{name} is {allowed}")
+
+
+def log_softmax(logits: Floats) -> NDArray[np.float64]:
+    """Natural logarithms of the probabilities. Shape: `[vocabulary]` -> `[vocabulary]`."""
+    shifted = logits.astype(np.float64) - logits.max()
+    return np.asarray(shifted - np.log(np.exp(shifted).sum()))
+
+
+class Sampler:
+    """Draws tokens of one text.
+
+    Args:
+        settled: how.
+        prompt: tokens that the repetition penalty counts as having occurred, as transformers does.
+        seed: of the generator; None draws one.
+    """
+
+    def __init__(self, settled: Settled, prompt: Sequence[int], seed: int | None) -> None:
+        self._settled = settled
+        self._seen = set(prompt)
+        self._generated: Counter[int] = Counter()
+        self._random = np.random.Generator(np.random.PCG64(seed))
+
+    def take(self, token: int) -> None:
+        """Count a token as generated."""
+        self._seen.add(token)
+        self._generated[token] += 1
+
+    def penalized(self, logits: Floats) -> Floats:
+        """Logits less what tokens lose that occurred. Shape: `[vocabulary]` -> `[vocabulary]`."""
+        how = self._settled
+        result = logits.copy()
+        if how.repetition_penalty != 1 and self._seen:
+            # Keskar et al., 2019 (CTRL): a positive logit is divided, a negative one multiplied.
+            seen = np.fromiter(self._seen, np.intp)
+            values = result[seen]
+            penalty = np.float32(how.repetition_penalty)
+            result[seen] = np.where(values > 0, values / penalty, values * penalty)
+        if self._generated and (how.frequency_penalty or how.presence_penalty):
+            tokens = np.fromiter(self._generated, np.intp)
+            counts = np.fromiter(self._generated.values(), np.float32)
+            result[tokens] -= np.float32(how.frequency_penalty) * counts + np.float32(how.presence_penalty)
+        return result
+
+    def draw(self, logits: Floats, allowed: NDArray[np.bool_] | None = None) -> int:
+        """The next token, of those that are allowed. Shape: `[vocabulary]`, `[vocabulary]`."""
+        scores = self.penalized(logits)
+        if allowed is not None:
+            scores[~allowed] = -np.inf
+        if self._settled.temperature == 0:
+            return int(scores.argmax())
+        tokens, weights = candidates(scores, self._settled)
+        place = np.searchsorted(np.cumsum(weights), self._random.random(), side="right")
+        return int(tokens[min(int(place), len(tokens) - 1)])
+
+
+def candidates(scores: Floats, how: Settled) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Tokens that are drawn from, the most probable first, and their probabilities.
+
+    The order of the steps is that of transformers: temperature, top_k, top_p, min_p.
+
+    Shape: `[vocabulary]` -> `[n]`, `[n]`.
+    """
+    scaled = scores.astype(np.float64) / how.temperature
+    most = len(scaled) if how.top_k == 0 else min(how.top_k, len(scaled))
+    if most < len(scaled):
+        found = np.argpartition(-scaled, most - 1)[:most]
+        order = found[np.lexsort((found, -scaled[found]))]
+    else:
+        order = np.argsort(-scaled, kind="stable")
+    order = order[np.isfinite(scaled[order])]
+    weights = np.exp(scaled[order] - scaled[order[0]])
+    weights /= weights.sum()
+    if how.top_p < 1:
+        before = np.cumsum(weights) - weights
+        kept = before < how.top_p
+        order, weights = order[kept], weights[kept]
+    if how.min_p > 0:
+        kept = weights >= how.min_p * weights[0]
+        order, weights = order[kept], weights[kept]
+    return order, np.asarray(weights / weights.sum())

@@ -1,0 +1,56 @@
+"""Sampling against transformers' logits processors."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import (
+    LogitsProcessorList,
+    MinPLogitsWarper,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from cloister.runtime.generation import GenerationOptions
+from cloister.runtime.manifest import Sampling
+from cloister.runtime.sampling import Sampler, candidates, settle
+from cloister.runtime.streaming import TextStream
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_probabilities_are_those_of_transformers(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, 3, 200).astype(np.float32)
+    prompt = [3, 5, 3, 90]
+    how = settle(
+        GenerationOptions(temperature=0.7, top_k=40, top_p=0.9, min_p=0.02, repetition_penalty=1.3), Sampling()
+    )
+    tokens, weights = candidates(Sampler(how, prompt, 0).penalized(logits), how)
+    steps = LogitsProcessorList(
+        [
+            RepetitionPenaltyLogitsProcessor(1.3),
+            TemperatureLogitsWarper(0.7),
+            TopKLogitsWarper(40),
+            TopPLogitsWarper(0.9),
+            MinPLogitsWarper(0.02),
+        ]
+    )
+    wanted = torch.softmax(steps(torch.tensor([prompt]), torch.tensor(logits[None])), -1)[0].numpy()
+    found = np.zeros(200)
+    found[tokens] = weights
+    assert np.allclose(found, wanted, atol=1e-5)
+
+
+def test_penalties_of_generated_tokens_are_subtracted() -> None:
+    how = settle(GenerationOptions(frequency_penalty=0.5, presence_penalty=1.0), Sampling())
+    sampler = Sampler(how, [0], None)
+    for token in (1, 1, 2):
+        sampler.take(token)
+    assert sampler.penalized(np.zeros(4, np.float32)).tolist() == [0, -2, -1.5, 0]
+
+
+def test_text_is_whole_and_stops_across_tokens() -> None:
+    parts = [b"ab", b"\xe4\xbd", b"\xa0x", b"EN", b"D!"]
+    stream = TextStream(lambda ids: b"".join(parts[i] for i in ids).decode(errors="replace"), ["END"])
+    assert [stream.take(i) for i in range(5)] == [("ab", False), ("", False), ("你x", False), ("", False), ("", True)]
