@@ -9,7 +9,7 @@ from tests.support.guides import blocks, run
 def test_the_guide_runs_as_written(tmp_path: Path) -> None:
     marian(tmp_path / "my-model")
     found = blocks("translation.md")
-    assert [kind for kind, _ in found] == ["sh", "python"]
+    assert [kind for kind, _ in found] == ["sh", "sh", "python"]
     for kind, code in found:
         done = run(kind, code, tmp_path)
         assert done.returncode == 0, done.stderr
