@@ -20,7 +20,7 @@ import numpy as np
 def model(folder: Path, vocabulary: int) -> Path:
     """A model of opus-mt's shape: 6 + 6 layers, 512 wide, with a SentencePiece pair of built-in texts."""
     import torch
-    from transformers import GenerationConfig, MarianConfig, MarianMTModel
+    from transformers import GenerationConfig, MarianConfig, MarianMTModel, MarianTokenizer
 
     from tests.seq2seq.test_export import marian
 
@@ -42,8 +42,10 @@ def model(folder: Path, vocabulary: int) -> Path:
         bad_words_ids=[[pad]], decoder_start_token_id=pad, eos_token_id=0, pad_token_id=pad
     )
     made.save_pretrained(folder)
-    settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
-    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "model_max_length": 512}), "utf-8")
+    for name in ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"):
+        (folder / name).unlink(missing_ok=True)
+    files = (str(folder / name) for name in ("source.spm", "target.spm", "vocab.json"))
+    MarianTokenizer(*files, model_max_length=512).save_pretrained(folder)
     return folder
 
 
