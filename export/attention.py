@@ -4,9 +4,10 @@ A *pack* is the tokens of several texts one after the other, without padding: `i
 lengths. Under the functions registered here a transformers model runs on a pack as if it were one sequence, and leaves
 two placeholder operators in the traced graph, which `lower.py` replaces for the target provider:
 
-- `cloister::PackedAttention(query, key, value [T, heads * head_size]) -> [T, heads * value_size]`: attention within
-  each text of the pack, never across texts. `causal` 1: a token sees itself and what stands before it; `window` n > 0:
-  only tokens at a distance below n.
+- `cloister::PackedAttention(query, key, value [T, heads * head_size], relative [2r + 1, heads]?) -> [T, heads *
+  value_size]`: attention within each text of the pack, never across texts. `relative[r + d]` is added to the score of a
+  key that stands d tokens after the query; distances past r count as r. `causal` 1: a token sees itself and what stands
+  before it; `window` n > 0: only tokens at a distance below n.
 - `cloister::PackedFirst(hidden [T, H], lengths [B]) -> [B, H]`: each text's first token; `PackedLast`: its last one;
   `PackedMean`: the mean of its tokens.
 
@@ -42,6 +43,7 @@ def packed_attention(
     attention_mask: Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
+    relative: Tensor | None = None,
     **more: Any,
 ) -> tuple[Tensor, None]:
     """Attention function with the signature of transformers' `AttentionInterface`.
@@ -65,7 +67,7 @@ def packed_attention(
     flat = [x.transpose(1, 2).reshape(-1, heads * x.shape[-1]) for x in (query, key, value)]
     out = torch.onnx.ops.symbolic(
         f"{DOMAIN}::PackedAttention",
-        flat,
+        flat if relative is None else [*flat, relative],
         attrs={
             "num_heads": heads,
             "scale": float(scaling if scaling is not None else size**-0.5),

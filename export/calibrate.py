@@ -7,7 +7,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from ..runtime.packing import Tokens, groups, pack, pad
-from ..runtime.session import Session
+from ..runtime.session import Arrays, Session
 from .graph import in_memory
 from .quantize import Linear, Observed
 
@@ -36,6 +36,14 @@ def observe(
         texts: calibration texts as tokens.
         rows_kept: most rows (tokens) of an input that are kept as a sample.
     """
+    arrays = _arrays(texts, packed=packed, first_position=first_position, mask_id=mask_id)
+    return observe_runs(model, linears, arrays, threads, rows_kept)
+
+
+def observe_runs(
+    model: ir.Model, linears: Iterable[Linear], runs: Iterable[Arrays], threads: int, rows_kept: int = ROWS
+) -> dict[str, Observed]:
+    """The same over runs of any graph, each given by the arrays that the graph reads."""
     values = list({x.name or "": x for layer in linears for x in layer.inputs}.values())
     names = [x.name or "" for x in values]
     kept = list(model.graph.outputs)
@@ -49,7 +57,7 @@ def observe(
     random = np.random.default_rng(_SEED)
     largest: dict[str, Floats] = {}
     rows: dict[str, list[Floats]] = {name: [] for name in names}
-    for arrays in _arrays(texts, packed=packed, first_position=first_position, mask_id=mask_id):
+    for arrays in runs:
         for name, output in zip(names, session.run(arrays, names), strict=True):
             seen = output.reshape(-1, output.shape[-1])
             peak = np.abs(seen).max(0, initial=0.0)  # an expert may get no token of a group

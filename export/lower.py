@@ -48,6 +48,7 @@ class _Grid:
         self.lengths = self._input("lengths", ir.DataType.INT32, ["B"])
         self._rows: list[ir.Value] = []
         self._windows: dict[int, ir.Value] = {}
+        self._relative: dict[str, ir.Value] = {}
 
     def _input(self, name: str, dtype: ir.DataType, shape: list[str]) -> ir.Value:
         for value in self._graph.inputs:
@@ -90,6 +91,31 @@ class _Grid:
             self._windows[size].type = _FLOAT
         return self._windows[size]
 
+    def relative(self, table: ir.Value) -> ir.Value:
+        """Scores by distance of key and query, cut to the table's reach. Shape: `[1, heads, S, S]`."""
+        key = table.name or "relative"
+        if key not in self._relative:
+            edit = Editor(self._graph, self._graph[0])
+            array = constant(table)
+            if array is None:
+                raise ValueError("relative positions without a constant table")
+            reach = (len(array) - 1) // 2
+            zero, one = (edit.constant(f"window.{n}", np.array(n, np.int64)) for n in (0, 1))
+            grid = edit.op("Shape", [self.unpack], f"{key}.grid")
+            longest = edit.op("Gather", [grid, one], f"{key}.longest", {"axis": 0})
+            places = edit.op("Range", [zero, longest, one], f"{key}.places")
+            down = edit.op("Unsqueeze", [places, edit.constant("window.down", np.array([1], np.int64))], f"{key}.down")
+            limits = [edit.constant(f"{key}.{n}", np.array(n * reach, np.int64)) for n in (-1, 1)]
+            cut = edit.op("Clip", [edit.op("Sub", [places, down], f"{key}.signed"), *limits], f"{key}.cut")
+            row = edit.op("Add", [cut, limits[1]], f"{key}.row")
+            scores = edit.op("Gather", [table, row], f"{key}.scores", {"axis": 0})
+            turned = edit.op("Transpose", [scores], f"{key}.turned", {"perm": [2, 0, 1]})
+            turned.type = _FLOAT
+            axes = edit.constant(f"{key}.axes", np.array([0], np.int64))
+            self._relative[key] = edit.op("Unsqueeze", [turned, axes], f"{key}.bias")
+            self._relative[key].type = _FLOAT
+        return self._relative[key]
+
     def interleaved(self) -> list[ir.Value]:
         """Rows of query, key and value where the three lie side by side: `3 * unpack + (0, 1, 2)`."""
         if not self._rows:
@@ -118,7 +144,7 @@ def _attention(graph: ir.Graph, grid: _Grid, node: ir.Node, name: str) -> None:
     edit = Editor(graph, node)
     width = _width(node.inputs[0])
     rows = edit.constant(f"rows.{width}", np.array([-1, width], np.int64))
-    projections = [linear(x) for x in node.inputs]
+    projections = [linear(x) for x in node.inputs[:3]]
     bias: ir.Value | None = None
     found = [p for p in projections if p is not None]
     if len(found) == 3 and len({id(product.inputs[0]) for product, _ in found}) == 1:
@@ -132,7 +158,7 @@ def _attention(graph: ir.Graph, grid: _Grid, node: ir.Node, name: str) -> None:
     else:
         spread = [
             edit.op("Gather", [x, grid.unpack], f"{name}.{part}", {"axis": 0})
-            for part, x in zip(_PARTS, node.inputs, strict=True)
+            for part, x in zip(_PARTS, node.inputs[:3], strict=True)
         ]
     attributes: dict[str, int | float] = {
         "num_heads": node.attributes["num_heads"].as_int(),
@@ -145,6 +171,8 @@ def _attention(graph: ir.Graph, grid: _Grid, node: ir.Node, name: str) -> None:
     inputs = [*spread, bias, grid.lengths]
     if window := node.attributes["window"].as_int():
         inputs.append(grid.window(window))
+    elif len(node.inputs) > 3 and node.inputs[3] is not None:
+        inputs.append(grid.relative(node.inputs[3]))
     mixed = edit.op("MultiHeadAttention", inputs, f"{name}.mixed", attributes, MICROSOFT)
     mixed.type = _FLOAT
     width = _width(node.inputs[2])

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -30,12 +31,13 @@ from ..runtime.packing import Tokens
 from ..runtime.processor import available_threads
 from ..runtime.tokens import TextTokenizer
 from . import contract as contracts
-from . import parity, report
+from . import parity, report, seq2seq
 from .contract import Contract
 from .decoder import GOLDEN, Built, build, is_decoder, read_decoder
 from .decoder import PROVIDERS as DECODER_PROVIDERS
 from .head import HeadOptions, Settled, settle
 from .reference import with_reference
+from .seq2seq import is_encoder_decoder
 from .source import Source, Text, read
 from .store import store
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes
@@ -123,6 +125,22 @@ def export(
     precisions = _precisions(precision or "int8")
     texts = list(CALIBRATION) if calibration is None else _calibration(calibration)
     target = bundle.check_output(out, force=force)
+    if is_encoder_decoder(os.fspath(source), task):
+        if contract is not None or (head or HeadOptions()) != HeadOptions():
+            raise InvalidInput(
+                "a model that writes text has no labels to measure", hint="leave out --eval and the like"
+            )
+        return _encoder_decoder(
+            source,
+            target,
+            task,
+            precisions,
+            texts if calibration is not None else None,
+            provenance,
+            force,
+            step,
+            started,
+        )
     with step("Reading the model"):
         loaded = read(os.fspath(source), task)
         settled = settle(head or HeadOptions(), loaded)
@@ -288,6 +306,51 @@ def _report(
         parity=msgspec.to_builtins(first.parity),
         accuracy=msgspec.to_builtins(first.accuracy),
         variants=[_summary(v, {n: len(d) for n, d in files.items()}) for v in variants],
+        digest=digest,
+        seconds=round(time.monotonic() - started, 2),
+    )
+
+
+def _encoder_decoder(
+    source: str | os.PathLike[str],
+    target: Path,
+    task: str | None,
+    precisions: Sequence[Precision],
+    calibration: Sequence[str] | None,
+    provenance: Mapping[str, str] | None,
+    force: bool,
+    step: Step,
+    started: float,
+) -> Report:
+    manifest, files, digest = seq2seq.export(
+        os.fspath(source),
+        target,
+        task=task,
+        precisions=precisions,
+        calibration=calibration,
+        provenance=provenance or {},
+        force=force,
+        step=step,
+    )
+    pairs = list(zip(*(component.variants for component in manifest.components), strict=True))
+    sizes = {name: len(data) for name, data in files.items()}
+    variants = [_summary(encoder, sizes) for encoder, _ in pairs]
+    for made, (_, decoder) in zip(variants, pairs, strict=True):
+        beside = _summary(decoder, sizes)
+        made |= {n: made[n] + beside[n] for n in ("size_bytes", "quantized_nodes", "float_nodes")}
+    first = pairs[0][0]
+    return Report(
+        bundle=str(target),
+        task=manifest.task,
+        path=first.path,
+        path_reason=first.path_reason,
+        precision=",".join(precisions),
+        size_bytes=sum(sizes.values()),
+        quantized_nodes=variants[0]["quantized_nodes"],
+        float_nodes=variants[0]["float_nodes"],
+        parity=msgspec.to_builtins(first.parity),
+        accuracy=None,
+        variants=variants,
         digest=digest,
         seconds=round(time.monotonic() - started, 2),
     )

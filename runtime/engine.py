@@ -407,6 +407,10 @@ def _made(bundle: Bundle, chosen: Selection, options: Options) -> Engine:
             from .generate import GeneratorEngine
 
             return GeneratorEngine(bundle, chosen, options)
+        case ["encoder", "decoder"]:
+            from .seq2seq import EncoderDecoderEngine
+
+            return EncoderDecoderEngine(bundle, chosen, options)
         case _:
             return Engine(bundle, chosen, options)
 
@@ -420,5 +424,7 @@ def _needed(manifest: Manifest, variant: Variant) -> set[str]:
         None if settings is None else settings.chat_template,
     }
     used = [v for component in manifest.components for v in component.variants if v.name == variant.name]
+    if manifest.encoder_decoder is not None:
+        optional |= manifest.encoder_decoder.files
     needed = {manifest.tokenizer.file, manifest.golden, *(name for v in used for name in (v.graph, *v.external))}
     return needed | {name for name in optional if name is not None}

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from .. import BundleError
+from .translation import EncoderDecoderSettings
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -303,6 +304,7 @@ class Manifest(_Strict, frozen=True):
         activation: what a score of pairs goes through.
         zero_shot: for zero-shot classification, None otherwise.
         generator: for text-generation, None otherwise.
+        encoder_decoder: for translation, summarization and text2text-generation, None otherwise.
     """
 
     format_version: Positive
@@ -323,6 +325,7 @@ class Manifest(_Strict, frozen=True):
     zero_shot: ZeroShot | None = None
     reference: str | None = None
     generator: GeneratorSettings | None = None
+    encoder_decoder: EncoderDecoderSettings | None = None
 
     @property
     def encoder(self) -> Component:
@@ -364,7 +367,8 @@ def decode(data: bytes) -> Manifest:
     return manifest
 
 
-_KINDS = (["encoder"], ["generator"])
+_KINDS = (["encoder"], ["generator"], ["encoder", "decoder"])
+_WRITE_FROM_SOURCES = ("translation", "summarization", "text2text-generation")
 
 
 def _validate(manifest: Manifest) -> None:
@@ -381,8 +385,10 @@ def _validate(manifest: Manifest) -> None:
             raise _contradiction("a file name in the manifest is not a plain name")
     if len({n.lower() for n in names}) != len(names):
         raise _contradiction("a file name occurs twice in the manifest")
-    used = {manifest.tokenizer.file, manifest.golden, *(v.graph for v in variants)}
-    used |= {name for v in variants for name in v.external} | set(manifest.reports)
+    graphs = [v for component in manifest.components for v in component.variants]
+    used = {manifest.tokenizer.file, manifest.golden, *(v.graph for v in graphs)}
+    used |= {name for v in graphs for name in v.external} | set(manifest.reports)
+    used |= set() if manifest.encoder_decoder is None else manifest.encoder_decoder.files
     used |= {manifest.head.file} if manifest.head else set()
     if manifest.reference is not None:
         used.add(manifest.reference)
@@ -398,6 +404,21 @@ def _validate(manifest: Manifest) -> None:
         raise _contradiction("a label occurs twice")
     _validate_task(manifest)
     _validate_generator(manifest)
+    _validate_encoder_decoder(manifest)
+
+
+def _validate_encoder_decoder(manifest: Manifest) -> None:
+    settings = manifest.encoder_decoder
+    writes = [c.kind for c in manifest.components] == ["encoder", "decoder"]
+    if writes != (manifest.task in _WRITE_FROM_SOURCES) or writes != (settings is not None):
+        raise _contradiction("the task and the components do not fit together")
+    if settings is None:
+        return
+    encoder, decoder = ({v.name: v for v in component.variants} for component in manifest.components)
+    if set(encoder) != set(decoder) or any(v.path != "cached" for v in decoder.values()):
+        raise _contradiction("the variants of encoder and decoder do not fit together")
+    if max(settings.end_ids + settings.suppressed + [settings.start_id]) >= settings.vocabulary:
+        raise _contradiction("the settings of the decoder do not fit together")
 
 
 def _validate_generator(manifest: Manifest) -> None:

@@ -21,12 +21,37 @@ GIANTS = {
     "tokenizers": {"runtime/tokens.py"},
     "torch": {
         f"export/{n}.py"
-        for n in ("attention", "decoder", "original", "padded", "pooled", "source", "trace", "training")
+        for n in (
+            "attention",
+            "attention_cached",
+            "decoder",
+            "original",
+            "padded",
+            "pooled",
+            "seq2seq",
+            "source",
+            "trace",
+            "trace_seq2seq",
+            "training",
+        )
     },
     "transformers": {
-        f"export/{n}.py" for n in ("answers", "attention", "decoder", "padded", "pooled", "source", "training")
+        f"export/{n}.py"
+        for n in (
+            "answers",
+            "attention",
+            "attention_cached",
+            "decoder",
+            "padded",
+            "pooled",
+            "seq2seq",
+            "source",
+            "trace_seq2seq",
+            "training",
+        )
     },
     "sklearn": {"export/logistic.py"},
+    "sentencepiece": {"export/sentencepieces.py"},
     "optimum": {"export/source.py"},
     "hyperscan": {"privacy/engines.py", "privacy/prefilter.py"},
     "typer": {

@@ -1,0 +1,311 @@
+"""The engine of encoder-decoder bundles: sources through the packed encoder once, targets by search."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import BundleError, InvalidInput, Unsupported
+from .decoder import Decoder
+from .engine import Engine, Options
+from .generation import DEFAULT, FinishReason, Generation, GenerationOptions, Message, Piece, Summary
+from .languages import Languages
+from .online import LazyOnline
+from .packing import Tokens, groups, pack
+from .search import Floats, Rules, beams, one_by_one, walk
+from .session import Session
+from .tokens import TextTokenizer
+from .translation import EncoderDecoderSettings
+
+if TYPE_CHECKING:
+    from .bundle import Bundle
+    from .selection import Selection
+
+_BOUND = 4.0
+"""Attention padding that is allowed in a group: the decoder gains more by many rows than the encoder loses."""
+_MOST_TOKENS = 4096
+_GOLDEN_STEPS = 8
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Written:
+    """A target and how it ended."""
+
+    text: str
+    summary: Summary
+
+
+class EncoderDecoderEngine(Engine):
+    """Translates, summarizes or answers; made by `load` from a bundle with an encoder and a decoder."""
+
+    generates = True
+
+    def __init__(self, bundle: "Bundle", chosen: "Selection", options: Options) -> None:
+        self._describe(bundle, chosen, options)
+        settings = self.manifest.encoder_decoder
+        if settings is None:
+            raise BundleError("the bundle has no settings of a decoder", hint="export the model again")
+        self.settings: EncoderDecoderSettings = settings
+        decoder = next(v for v in self.manifest.components[1].variants if v.name == self.variant.name)
+        encoder_session, decoder_session = (
+            Session(
+                bundle.files[variant.graph],
+                {name: bundle.files[name] for name in variant.external},
+                provider=chosen.provider,
+                threads=self.threads,
+                exact_sums=chosen.exact_sums,
+                cpu_nodes=options.cpu_nodes,
+                diagnostics=options.diagnostics,
+            )
+            for variant in (self.variant, decoder)
+        )
+        self.nodes = (*encoder_session.nodes, *decoder_session.nodes)
+        self.model = EncoderDecoder(encoder_session, Decoder(decoder_session, settings))
+        self.languages = Languages(self.tokenizer, self.manifest.tokenizer, settings, bundle.files)
+        self._online = LazyOnline()
+
+    def __repr__(self) -> str:
+        return f"<EncoderDecoderEngine {self.manifest.task} {self.variant.name} on {self.provider}>"
+
+    @property
+    def width(self) -> int | None:
+        """Size of a row of logits."""
+        return self.settings.vocabulary
+
+    def generate(self, prompt: str | Sequence[Message], options: GenerationOptions = DEFAULT) -> Generation:
+        """Write the target of one source; see `Engine.generate`. With beams the text comes whole, at the end.
+
+        Raises:
+            InvalidInput: messages of a chat, a language the model does not know or needs, options it does not have.
+            InputTooLong: the text is over the model's window.
+        """
+        if not isinstance(prompt, str):
+            raise InvalidInput("this model reads a text, not the messages of a chat", hint="pass a str")
+        rules, tokens = self._prepared([prompt], options)
+        return _Target(self, tokens[0], rules, options.stop)
+
+    def generate_all(self, texts: Sequence[str], options: GenerationOptions = DEFAULT) -> list[Written]:
+        """Write the targets of many sources together. Each text's target is the one it has alone.
+
+        Raises:
+            InvalidInput, InputTooLong: as `generate`.
+        """
+        rules, tokens = self._prepared(texts, options)
+        targets = self.model.search(tokens, rules)
+        return [
+            self._written(target, len(source), rules, options.stop)
+            for target, source in zip(targets, tokens, strict=True)
+        ]
+
+    def count_tokens(self, prompt: str | Sequence[Message]) -> int:
+        """Tokens of a source, with the default languages; see `Engine.count_tokens`."""
+        if not isinstance(prompt, str):
+            raise InvalidInput("this model reads a text, not the messages of a chat", hint="pass a str")
+        some = next(iter(self.settings.languages), None)
+        asked = self.settings
+        source = asked.default_source or some
+        target = asked.default_target or some
+        reads = -1 in [*asked.before, *asked.after]
+        return len(self.languages.encode([prompt], source if reads else None, target)[0][0])
+
+    def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
+        """Logits of the decoder when the source's own first tokens are its target: what golden data compare.
+
+        Shape: per text `[n, vocabulary]`, n the source's tokens, at most 8.
+        """
+        return [self.model.forced(one, one.ids[:_GOLDEN_STEPS].tolist(), self.settings.start_id) for one in tokens]
+
+    def tokenize(self, texts: Sequence[object], *, truncate: bool = False) -> list[Tokens]:
+        """Source ids of texts, without language tokens."""
+        return plain_tokens(self.tokenizer, self.settings, [str(t) for t in texts])
+
+    def prepare(self, *args: object, **more: object) -> "object":  # type: ignore[override]
+        """Refused: this model writes text."""
+        raise Unsupported(
+            f"a model for {self.task} writes text",
+            hint="ask it with generate",
+            code="task_unsupported",
+        )
+
+    def _prepared(self, texts: Sequence[str], options: GenerationOptions) -> tuple[Rules, list[Tokens]]:
+        _check(options)
+        settings = self.settings
+        tokens, first = self.languages.encode(texts, options.source, options.target)
+        longest = settings.longest
+        if options.max_tokens is not None:
+            longest = min(longest, options.max_tokens + 1)
+        rules = Rules(
+            start_id=settings.start_id,
+            end_ids=tuple(settings.end_ids),
+            max_length=longest,
+            forced_first_id=first,
+            forced_last_id=settings.forced_last_id,
+            suppressed=tuple(settings.suppressed),
+            min_length=settings.min_length,
+            no_repeat_ngram_size=settings.no_repeat_ngram_size,
+            repetition_penalty=settings.repetition_penalty
+            if options.repetition_penalty is None
+            else options.repetition_penalty,
+            frequency_penalty=options.frequency_penalty,
+            presence_penalty=options.presence_penalty,
+            temperature=options.temperature or 0.0,
+            top_k=options.top_k or 0,
+            top_p=1.0 if options.top_p is None else options.top_p,
+            min_p=options.min_p or 0.0,
+            seed=secrets.randbits(32) if options.seed is None else options.seed,
+            num_beams=options.num_beams or (1 if options.temperature else settings.num_beams),
+            length_penalty=settings.length_penalty if options.length_penalty is None else options.length_penalty,
+            early_stopping=settings.early_stopping,
+        )
+        if rules.num_beams > 1 and rules.temperature:
+            raise InvalidInput("beam search does not sample", hint="leave out temperature, or num_beams")
+        return rules, tokens
+
+    def _written(self, target: Sequence[int], prompt: int, rules: Rules, stop: Sequence[str]) -> Written:
+        ended = target[-1] in rules.end_ids
+        body = target[1:-1] if ended else target[1:]
+        text = self.languages.decode(body)
+        cut = min((place for s in stop if (place := text.find(s)) >= 0), default=None)
+        text = text if cut is None else text[:cut]
+        reason: FinishReason = "stop" if ended or cut is not None else "length"
+        return Written(text, Summary(reason, prompt, len(body)))
+
+
+def plain_tokens(tokenizer: TextTokenizer, settings: EncoderDecoderSettings, texts: Sequence[str]) -> list[Tokens]:
+    """Source ids for golden data: without languages, and any id of the model where the tokenizer counts otherwise."""
+    found = tokenizer.raw.encode_batch_fast(list(texts), add_special_tokens=False)
+    size, room = settings.vocabulary, tokenizer.window - 1
+    return [Tokens(np.array([*(i % size for i in e.ids[:room]), settings.end_ids[0]], np.int64)) for e in found]
+
+
+def _check(options: GenerationOptions) -> None:
+    for name, low, high in (
+        ("max_tokens", 1, 1 << 30),
+        ("temperature", 0, 100),
+        ("top_k", 0, 1 << 30),
+        ("top_p", 0, 1),
+        ("min_p", 0, 1),
+        ("num_beams", 1, 64),
+        ("repetition_penalty", 1e-6, 100),
+        ("length_penalty", -100, 100),
+        ("frequency_penalty", -2, 2),
+        ("presence_penalty", -2, 2),
+        ("seed", 0, (1 << 64) - 1),
+    ):
+        value = getattr(options, name)
+        if value is not None and not low <= value <= high:
+            raise InvalidInput(f"{name} is out of range", hint=f"{name} is between {low} and {high}")
+    for name in ("constraint", "logprobs"):
+        if getattr(options, name) is not None:
+            raise InvalidInput(f"encoder-decoders do not have {name}", hint=f"leave {name} out")
+    if len(options.stop) > 16 or not all(options.stop):
+        raise InvalidInput("stop holds an empty text, or more than 16", hint="give up to 16 texts")
+
+
+class EncoderDecoder:
+    """Both graphs of a bundle. Safe to call from several threads."""
+
+    def __init__(self, encoder: Session, decoder: Decoder) -> None:
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def search(self, tokens: Sequence[Tokens], rules: Rules) -> list[list[int]]:
+        """Targets of many sources, in order, start and end tokens included."""
+        results: list[list[int]] = [[] for _ in tokens]
+        limit = max(1, _MOST_TOKENS // rules.num_beams)
+        for group in groups([len(t) for t in tokens], bound=_BOUND, token_limit=limit):
+            arrays = pack([tokens[i] for i in group], 0)
+            cross = self.encoder.run(arrays)
+            batch = self.decoder.begin(cross, arrays["lengths"].astype(np.int32), rules.num_beams)
+            found = (one_by_one if rules.num_beams == 1 else beams)(batch, len(group), rules)
+            for index, target in zip(group.tolist(), found, strict=True):
+                results[index] = target
+        return results
+
+    def forced(self, tokens: Tokens, target: Sequence[int], start_id: int) -> Floats:
+        """Logits at each token of a given target. Shape: `[len(target), vocabulary]`."""
+        arrays = pack([tokens], 0)
+        batch = self.decoder.begin(self.encoder.run(arrays), arrays["lengths"].astype(np.int32))
+        return np.stack([batch.step(np.array([i], np.int64))[0] for i in [start_id, *target[:-1]]])
+
+
+class _Target(Generation):
+    """One target being written."""
+
+    def __init__(self, engine: EncoderDecoderEngine, tokens: Tokens, rules: Rules, stop: tuple[str, ...]) -> None:
+        self.prompt_tokens = len(tokens)
+        self._engine = engine
+        self._tokens: Tokens | None = tokens
+        self._rules = rules
+        self._stop = stop
+        self._ids: list[int] = [rules.start_id]
+        self._summary: Summary | None = None
+        self._read = False
+
+    @property
+    def summary(self) -> Summary:
+        """How it ended."""
+        if self._summary is None:
+            raise InvalidInput("the text has not ended yet", hint="read it to its end first")
+        return self._summary
+
+    def close(self) -> None:
+        """Stop and free the memory."""
+        self._tokens = None
+        if self._summary is None:
+            self._summary = Summary("cancelled", self.prompt_tokens, len(self._ids) - 1)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Pieces as they come; see `Generation.pieces`."""
+        if self._read:
+            raise InvalidInput("a generation is read once", hint="generate again")
+        self._read = True
+        try:
+            yield from self._pieces()
+        finally:
+            self.close()
+
+    def _pieces(self) -> Iterator[Piece]:
+        if self._tokens is None:
+            return
+        rules, model = self._rules, self._engine.model
+        if rules.num_beams > 1:
+            (self._ids,) = model.search([self._tokens], rules)
+            yield from self._last("")
+            return
+        arrays = pack([self._tokens], 0)
+        batch = model.decoder.begin(model.encoder.run(arrays), arrays["lengths"].astype(np.int32))
+        targets = [self._ids]
+        held = max((len(s) for s in self._stop), default=1) - 1
+        sent = ""
+        for _ in walk(batch, targets, rules):
+            if self._tokens is None:  # closed meanwhile
+                return
+            if self._ids[-1] in rules.end_ids:
+                break
+            text = self._engine.languages.decode(self._ids[1:])
+            if any(s in text for s in self._stop):
+                break
+            ready = text[: len(text) - held].rstrip(" \ufffd")
+            if ready.startswith(sent) and len(ready) > len(sent):
+                yield Piece(ready[len(sent) :])
+                sent = ready
+        yield from self._last(sent)
+
+    def _last(self, sent: str) -> Iterator[Piece]:
+        whole = self._engine._written(self._ids, self.prompt_tokens, self._rules, self._stop)
+        self._summary = whole.summary
+        if rest := whole.text[len(sent) :]:
+            yield Piece(rest)
+
+    async def apieces(self) -> AsyncIterator[Piece]:
+        """The same from a coroutine; the model runs in a thread."""
+        iterator = self.pieces()
+        try:
+            while (piece := await asyncio.to_thread(next, iterator, None)) is not None:
+                yield piece
+        finally:
+            self.close()
