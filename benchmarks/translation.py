@@ -31,21 +31,24 @@ def model(folder: Path, vocabulary: int) -> Path:
     (folder / "vocab.json").write_text(json.dumps({name: i for i, name in enumerate(names)}), "utf-8")
     torch.manual_seed(0)
     pad = len(names) - 1
-    config = MarianConfig(
+    shape: Any = MarianConfig
+    config = shape(
         vocab_size=len(names), d_model=512, encoder_layers=6, decoder_layers=6, encoder_attention_heads=8,
         decoder_attention_heads=8, encoder_ffn_dim=2048, decoder_ffn_dim=2048, max_position_embeddings=512,
         pad_token_id=pad, eos_token_id=0, decoder_start_token_id=pad, scale_embedding=True, activation_function="swish",
         static_position_embeddings=True, add_bias_logits=True, share_encoder_decoder_embeddings=True,
     )  # fmt: skip
     made = MarianMTModel(config)
-    made.generation_config = GenerationConfig(
+    generation: Any = GenerationConfig
+    made.generation_config = generation(
         bad_words_ids=[[pad]], decoder_start_token_id=pad, eos_token_id=0, pad_token_id=pad
     )
     made.save_pretrained(folder)
     for name in ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"):
         (folder / name).unlink(missing_ok=True)
-    files = (str(folder / name) for name in ("source.spm", "target.spm", "vocab.json"))
-    MarianTokenizer(*files, model_max_length=512).save_pretrained(folder)
+    files = [str(folder / name) for name in ("source.spm", "target.spm", "vocab.json")]
+    tokenizer: Any = MarianTokenizer
+    tokenizer(*files, model_max_length=512).save_pretrained(folder)
     return folder
 
 

@@ -76,7 +76,10 @@ class Attention:
             )
         _, heads, _, size = query.shape
         flat = query.transpose(1, 2).reshape(-1, 1, heads * size)
-        attributes = {"num_heads": heads, "scale": float(scaling if scaling is not None else size**-0.5)}
+        attributes: dict[str, Any] = {
+            "num_heads": heads,
+            "scale": float(scaling if scaling is not None else size**-0.5),
+        }
         if id(module) in self._cross:
             cross_key, cross_value = self.step.cross[self._cross[id(module)]]
             out = torch.onnx.ops.symbolic(

@@ -90,6 +90,14 @@ class Loaded:
     files: dict[str, bytes] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, repr=False)
+class _Made:
+    """A variant's graphs, encoder and decoder, and how many linear layers of each are in integers."""
+
+    graphs: tuple[ir.Model, ir.Model]
+    quantized: list[int]
+
+
 def is_encoder_decoder(source: str, task: str | None) -> bool:
     """Whether a source is for this export: by its task, else by its config."""
     if task is not None:
@@ -342,14 +350,16 @@ def export(
     languages = Languages(tokenizer, tokens_settings, settings, loaded.files)
     _same_tokens(loaded, languages, settings)
     texts = list(CALIBRATION if calibration is None else calibration)
-    made: dict[str, tuple[ir.Model, ir.Model, int, int]] = {}
+    made: dict[Precision, _Made] = {}
     for name in precisions:
         with step(f"Preparing {name}"):
             made[name] = _variant(graphs, name, settings, _tokens(languages, settings, texts)[:64])
-    stored = [store({n: m[i] for n, m in made.items()}, kind) for i, kind in enumerate(("encoder", "decoder"))]
+    stored = [
+        store({str(n): m.graphs[i] for n, m in made.items()}, kind) for i, kind in enumerate(("encoder", "decoder"))
+    ]
     files = dict(loaded.files)
     variants: list[list[Variant]] = [[], []]
-    outputs = {}
+    outputs: dict[str, list[Floats]] = {}
     probes = _tokens(languages, settings, list(PROBES))[:_PROBES]
     golden_texts = list(PROBES[:_PROBES])
     replayed = plain_tokens(tokenizer, settings, golden_texts)
@@ -384,7 +394,7 @@ def export(
                         providers=["cpu"],
                         cpu_features=[],
                         saturation_safe=True if name == "int8" else None,
-                        quantized_nodes=made[name][2 + index],
+                        quantized_nodes=made[name].quantized[index],
                         float_nodes=0,
                         parity=figures,
                         tolerance={"int8": 0.1, "fp32": 0.002}[name] * max(largest, 1e-6),
@@ -432,9 +442,7 @@ def _tokens(languages: Languages, settings: EncoderDecoderSettings, texts: Seque
     return found
 
 
-def _variant(
-    graphs: Graphs, name: Precision, settings: EncoderDecoderSettings, texts: Sequence[Tokens]
-) -> tuple[ir.Model, ir.Model, int, int]:
+def _variant(graphs: Graphs, name: Precision, settings: EncoderDecoderSettings, texts: Sequence[Tokens]) -> _Made:
     models = graphs.encoder.clone(), graphs.decoder.clone()
     counts = [0, 0]
     if name == "int8":
@@ -447,7 +455,7 @@ def _variant(
             counts[index] = sum(len(p) for layer in found for p in layer.products)
     for model in models:
         strip(model)
-    return models[0], models[1], counts[0], counts[1]
+    return _Made(models, counts)
 
 
 def _feeds(

@@ -31,6 +31,7 @@ class Writes:
 
     async def chat(self, body: written.ChatRequest, incoming: Incoming) -> Outgoing:
         """OpenAI's chat completions."""
+        self._service.models.get(body.model)  # an unknown model is said first
         if body.top_logprobs is not None and not body.logprobs:
             raise InvalidInput("`top_logprobs` without `logprobs`", hint='add "logprobs": true')
         most = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
@@ -40,6 +41,7 @@ class Writes:
 
     async def completions(self, body: written.CompletionRequest, incoming: Incoming) -> Outgoing:
         """OpenAI's completions."""
+        self._service.models.get(body.model)
         prompts = self._bounded([body.prompt] if isinstance(body.prompt, str) else body.prompt)
         options = _options(body, body.max_tokens, None if body.logprobs is None else int(body.logprobs))
         return await self._answer(body, incoming, prompts, options, _Text(body, incoming))

@@ -28,6 +28,9 @@ from tests.support.models import tokenizer as fast_tokenizer
 TEXTS = [text[:50] for text in PROBES if text.isascii()][:9]
 
 
+Config: Any = GenerationConfig  # it has no types
+
+
 def spread(model: Any) -> Any:
     with torch.no_grad():
         for parameter in model.parameters():
@@ -63,7 +66,7 @@ def marian(folder: Path) -> Path:
         eos_token_id=0, decoder_start_token_id=pad,
     )  # fmt: skip
     model = spread(MarianMTModel(config))
-    model.generation_config = GenerationConfig(
+    model.generation_config = Config(
         bad_words_ids=[[pad]], decoder_start_token_id=pad, eos_token_id=0, pad_token_id=pad, forced_eos_token_id=0,
         max_length=40, num_beams=4,
     )  # fmt: skip
@@ -72,10 +75,11 @@ def marian(folder: Path) -> Path:
 
 
 def t5(folder: Path) -> Path:
-    words = fast_tokenizer("unigram")
+    words: Any = fast_tokenizer("unigram")
     words.save_pretrained(folder)
     torch.manual_seed(0)
-    config = T5Config(
+    made: Any = T5Config
+    config = made(
         vocab_size=len(words), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4,
         decoder_start_token_id=words.pad_token_id, pad_token_id=words.pad_token_id,
         eos_token_id=words.convert_tokens_to_ids("</s>"),
@@ -85,7 +89,7 @@ def t5(folder: Path) -> Path:
 
 
 def bart(folder: Path) -> Path:
-    words = fast_tokenizer("bytes")
+    words: Any = fast_tokenizer("bytes")
     words.save_pretrained(folder)
     torch.manual_seed(0)
     end = words.convert_tokens_to_ids("</s>")
