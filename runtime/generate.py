@@ -260,8 +260,8 @@ class _Text(Generation):
         return TokenLogprob(one.token, one.utf8, one.logprob, others)
 
     def _token(self, token: int, logprob: float) -> TokenLogprob:
-        text = self._engine.tokenizer.token(token)
-        return TokenLogprob(text, text.encode(), logprob)
+        words = self._engine.tokenizer
+        return TokenLogprob(words.token(token), words.token_bytes(token), logprob)
 
     def pieces(self) -> Iterator[Piece]:
         """See `Generation.pieces`."""

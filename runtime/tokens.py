@@ -1,8 +1,10 @@
 """The one file that imports tokenizers: texts become token ids, with a way back to code points of the text."""
 
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ from .manifest import TokenizerSettings
 from .packing import Tokens
 
 Input = str | tuple[str, str]
+
+_BYTE_FALLBACK = re.compile("<0x([0-9A-Fa-f]{2})>")
 
 _WINDOW_OVERLAP = 0.25
 """Share of a window's content that the next window repeats, so that every token is somewhere far from an edge."""
@@ -123,6 +127,17 @@ class TextTokenizer:
     def token(self, index: int) -> str:
         """The text of one token id, as it stands alone."""
         return str(self.raw.decode([index], skip_special_tokens=False))
+
+    def token_bytes(self, index: int) -> bytes:
+        """The bytes of one token id, also of one that is only a part of a character."""
+        text = self.token(index)
+        if "\ufffd" not in text:
+            return text.encode()
+        piece = self.raw.id_to_token(index) or ""
+        if fallback := _BYTE_FALLBACK.fullmatch(piece):
+            return bytes([int(fallback[1], 16)])
+        known = _byte_level()
+        return bytes(known[c] for c in piece) if all(c in known for c in piece) else text.encode()
 
     def _truncated(self, item: Input) -> Encoding:
         """The pair's longer side is cut first, as transformers' `longest_first` does."""
@@ -270,3 +285,14 @@ def spans(parts: Sequence[Window]) -> Iterator[slice]:
         border = end if after is None else (after.first + end + 1) // 2
         yield slice(start - here.first, border - here.first)
         start = border
+
+
+@cache
+def _byte_level() -> dict[str, int]:
+    """The byte that each character of a byte-level vocabulary stands for.
+
+    GPT-2's table: bytes that print in Latin-1 stand for themselves, the others in order for the characters from 256 on.
+    """
+    printing = [b for b in range(256) if 0x21 <= b <= 0x7E or 0xA1 <= b <= 0xAC or b >= 0xAE]
+    others = [b for b in range(256) if b not in set(printing)]
+    return {chr(b): b for b in printing} | {chr(256 + n): b for n, b in enumerate(others)}

@@ -1,4 +1,6 @@
-"""Sampling against transformers' logits processors."""
+"""Sampling against transformers' logits processors; tokens as text and bytes."""
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +15,11 @@ from transformers import (
 )
 
 from cloister.runtime.generation import GenerationOptions
-from cloister.runtime.manifest import Sampling
+from cloister.runtime.manifest import Sampling, TokenizerSettings
 from cloister.runtime.sampling import Sampler, candidates, settle
 from cloister.runtime.streaming import TextStream
+from cloister.runtime.tokens import TextTokenizer
+from tests.support.models import tokenizer as fast_tokenizer
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -54,3 +58,13 @@ def test_text_is_whole_and_stops_across_tokens() -> None:
     parts = [b"ab", b"\xe4\xbd", b"\xa0x", b"EN", b"D!"]
     stream = TextStream(lambda ids: b"".join(parts[i] for i in ids).decode(errors="replace"), ["END"])
     assert [stream.take(i) for i in range(5)] == [("ab", False), ("", False), ("你x", False), ("", False), ("", True)]
+
+
+@pytest.mark.parametrize("kind", ["bytes", "unigram"])
+def test_bytes_of_tokens_are_the_texts_bytes(kind: str) -> None:
+    words: Any = fast_tokenizer(kind, 64)
+    settings = TokenizerSettings(file="t", window=64, padding_id=0, token_types=False, first_position=0)
+    tokens = TextTokenizer(words.backend_tokenizer.to_str().encode(), settings)
+    text = "é 你好 🎉 word" if kind == "bytes" else "word"
+    ids = tokens.raw.encode(text, add_special_tokens=False).ids
+    assert b"".join(map(tokens.token_bytes, ids)).strip() == text.encode()
