@@ -1,6 +1,7 @@
 """From a bundle to answers, with numpy, tokenizers and onnxruntime alone."""
 
 from .engine import Engine, Options, load
+from .generation import Constraint, Generation, GenerationOptions, Message, Piece, Summary, TokenLogprob
 from .results import (
     Answer,
     Candidate,
@@ -19,15 +20,22 @@ __all__ = [
     "Answer",
     "Candidate",
     "Classification",
+    "Constraint",
     "Diagnostics",
     "Embedding",
     "Engine",
     "Entity",
     "Filling",
+    "Generation",
+    "GenerationOptions",
     "Mask",
+    "Message",
     "Options",
+    "Piece",
     "Prediction",
     "Score",
+    "Summary",
     "Tagging",
+    "TokenLogprob",
     "load",
 ]
