@@ -115,14 +115,14 @@ def export(
     """
     started = time.monotonic()
     if is_decoder(os.fspath(source), task):
-        chosen = _precisions(precision or "int4")
+        chosen = _precisions("int4" if precision is None else precision)
         if contract is not None or calibration is not None or (head is not None and head != HeadOptions()):
             raise InvalidInput(
                 "a model that writes text takes no labelled data, calibration or head options",
                 hint="leave out --eval, --calibration, --threshold and --template",
             )
         return _export_decoder(os.fspath(source), out, chosen, dict(provenance or {}), started, step, force=force)
-    precisions = _precisions(precision or "int8")
+    precisions = _precisions("int8" if precision is None else precision)
     texts = list(CALIBRATION) if calibration is None else _calibration(calibration)
     target = bundle.check_output(out, force=force)
     if is_encoder_decoder(os.fspath(source), task):
