@@ -25,6 +25,6 @@ def run(kind: str, code: str, folder: Path, *arguments: str) -> subprocess.Compl
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
