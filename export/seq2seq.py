@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -32,8 +32,8 @@ from ..runtime.manifest import (
 from ..runtime.manifest import Source as Provenance
 from ..runtime.packing import Tokens, pack
 from ..runtime.processor import available_threads
-from ..runtime.search import Floats, Rules
-from ..runtime.seq2seq import EncoderDecoder, plain_tokens
+from ..runtime.search import Floats
+from ..runtime.seq2seq import EncoderDecoder, plain_tokens, rules_of
 from ..runtime.session import Session
 from ..runtime.tokens import TextTokenizer
 from ..runtime.translation import SOURCE_LANGUAGE, EncoderDecoderSettings
@@ -533,7 +533,7 @@ def _same_search(
     if settings.target_as == "first token":
         first = settings.languages[settings.default_target or next(iter(settings.languages))]
     for width in (1, 4):
-        rules = rules_of(settings, first, width)
+        rules = replace(rules_of(settings, first, _SEARCHED), num_beams=width)
         ours = model.search(probes, rules)
         for tokens, target in zip(probes, ours, strict=True):
             with quiet(), torch.no_grad():
@@ -551,21 +551,3 @@ def _same_search(
                     hint="report this with the model's config and generation config",
                     code="parity_failed",
                 )
-
-
-def rules_of(settings: EncoderDecoderSettings, first: int | None, width: int) -> Rules:
-    """The search of the source's generation config over a short target."""
-    return Rules(
-        start_id=settings.start_id,
-        end_ids=tuple(settings.end_ids),
-        max_length=_SEARCHED,
-        forced_first_id=first,
-        forced_last_id=settings.forced_last_id,
-        suppressed=tuple(settings.suppressed),
-        min_length=settings.min_length,
-        no_repeat_ngram_size=settings.no_repeat_ngram_size,
-        repetition_penalty=settings.repetition_penalty,
-        num_beams=width,
-        length_penalty=settings.length_penalty,
-        early_stopping=settings.early_stopping,
-    )

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -137,28 +137,19 @@ class EncoderDecoderEngine(Engine):
         longest = settings.longest
         if options.max_tokens is not None:
             longest = min(longest, options.max_tokens + 1)
-        rules = Rules(
-            start_id=settings.start_id,
-            end_ids=tuple(settings.end_ids),
-            max_length=longest,
-            forced_first_id=first,
-            forced_last_id=settings.forced_last_id,
-            suppressed=tuple(settings.suppressed),
-            min_length=settings.min_length,
-            no_repeat_ngram_size=settings.no_repeat_ngram_size,
-            repetition_penalty=settings.repetition_penalty
-            if options.repetition_penalty is None
-            else options.repetition_penalty,
+        rules = rules_of(settings, first, longest)
+        rules = replace(
+            rules,
+            repetition_penalty=_chosen(options.repetition_penalty, rules.repetition_penalty),
             frequency_penalty=options.frequency_penalty,
             presence_penalty=options.presence_penalty,
             temperature=options.temperature or 0.0,
             top_k=options.top_k or 0,
-            top_p=1.0 if options.top_p is None else options.top_p,
+            top_p=_chosen(options.top_p, 1.0),
             min_p=options.min_p or 0.0,
             seed=secrets.randbits(32) if options.seed is None else options.seed,
-            num_beams=options.num_beams or (1 if options.temperature else settings.num_beams),
-            length_penalty=settings.length_penalty if options.length_penalty is None else options.length_penalty,
-            early_stopping=settings.early_stopping,
+            num_beams=options.num_beams or (1 if options.temperature else rules.num_beams),
+            length_penalty=_chosen(options.length_penalty, rules.length_penalty),
         )
         if rules.num_beams > 1 and rules.temperature:
             raise InvalidInput("beam search does not sample", hint="leave out temperature, or num_beams")
@@ -309,3 +300,31 @@ class _Target(Generation):
                 yield piece
         finally:
             self.close()
+
+
+def rules_of(settings: EncoderDecoderSettings, first: int | None, longest: int) -> Rules:
+    """The search that the source's generation config asks for.
+
+    Args:
+        settings: the bundle's.
+        first: token that the target begins with after the start token, None where nothing is forced.
+        longest: most tokens of the target, the start token included.
+    """
+    return Rules(
+        start_id=settings.start_id,
+        end_ids=tuple(settings.end_ids),
+        max_length=longest,
+        forced_first_id=first,
+        forced_last_id=settings.forced_last_id,
+        suppressed=tuple(settings.suppressed),
+        min_length=settings.min_length,
+        no_repeat_ngram_size=settings.no_repeat_ngram_size,
+        repetition_penalty=settings.repetition_penalty,
+        num_beams=settings.num_beams,
+        length_penalty=settings.length_penalty,
+        early_stopping=settings.early_stopping,
+    )
+
+
+def _chosen(asked: float | None, otherwise: float) -> float:
+    return otherwise if asked is None else asked
