@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
@@ -105,7 +106,7 @@ class Session:
     """One graph, ready to run. Safe to call from several threads at once.
 
     Args:
-        graph: a serialized ONNX model.
+        graph: a serialized ONNX model; or the path of one, which then is opened with the weights beside it.
         weights: external data files by name, as the graph refers to them; nothing is read from disk.
         provider: `cpu` or `cuda`.
         threads: threads for one run.
@@ -121,7 +122,7 @@ class Session:
 
     def __init__(
         self,
-        graph: bytes,
+        graph: bytes | Path,
         weights: Mapping[str, bytes],
         *,
         provider: str,
@@ -160,7 +161,7 @@ class Session:
             )
         try:
             self._session = runtime.InferenceSession(
-                graph,
+                graph if isinstance(graph, bytes) else str(graph),
                 options,
                 providers=[_PROVIDERS[provider]],
                 disabled_optimizers=_SLOW_FUSIONS,
@@ -197,6 +198,10 @@ class Session:
         results: list[NDArray[Any]] = self._session.run(outputs, feeds)
         return results
 
+    def in_place(self, places: Sequence[tuple[str, str, NDArray[Any]]]) -> "InPlace":
+        """Runs of this session that read and write some arrays where they are: `(input, output, array)`, on the CPU."""
+        return InPlace(self._session, places)
+
     def _run_bound(self, feeds: Arrays, outputs: Sequence[str], device: str) -> list[NDArray[Any]]:
         """One run with inputs and outputs bound to the device: one copy there before it, one copy back after it."""
         value = onnxruntime().OrtValue
@@ -210,6 +215,35 @@ class Session:
         binding.synchronize_outputs()
         results: list[NDArray[Any]] = binding.copy_outputs_to_cpu()
         return results
+
+
+class InPlace:
+    """Runs of a session in which an output takes the place of an input, in the same array. For one thread at a time.
+
+    Args:
+        session: of onnxruntime.
+        places: names of an input and an output, and the C-contiguous array that is both.
+    """
+
+    def __init__(self, session: Any, places: Sequence[tuple[str, str, NDArray[Any]]]) -> None:
+        self._session = session
+        self._binding = session.io_binding()
+        value = onnxruntime().OrtValue
+        self._values = [value.ortvalue_from_numpy(array) for _, _, array in places]  # each keeps its array alive
+        for (read, written, _), one in zip(places, self._values, strict=True):
+            self._binding.bind_ortvalue_input(read, one)
+            self._binding.bind_ortvalue_output(written, one)
+        self._last = len(places)
+
+    def run(self, arrays: Arrays, output: str) -> NDArray[Any]:
+        """One more output, from all inputs that have no place."""
+        for name, array in arrays.items():
+            self._binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        self._binding.bind_output(output, "cpu")
+        self._session.run_with_iobinding(self._binding)
+        found: NDArray[Any] = self._binding.get_outputs()[self._last].numpy()
+        self._binding.bind_output(output, "cpu")  # lets go of the memory of this one
+        return found
 
 
 def _nodes(session: Any) -> tuple[Node, ...]:

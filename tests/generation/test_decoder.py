@@ -209,13 +209,6 @@ def test_a_chat_is_tokenized_as_transformers_does(engine: GeneratorEngine, folde
     assert engine.render(messages) == text
 
 
-def test_leaving_early_frees_the_sequence(engine: GeneratorEngine) -> None:
-    with engine.generate("Hello") as generation:
-        next(iter(generation))
-    assert generation.summary.finish_reason in ("cancelled", "length", "stop")
-    assert generation not in engine._worker._running
-
-
 def test_a_coroutine_reads_the_same(engine: GeneratorEngine) -> None:
     options = GenerationOptions(max_tokens=16)
     assert asyncio.run(engine.generate("Hello", options).atext()) == engine.generate("Hello", options).text()

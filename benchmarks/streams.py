@@ -1,0 +1,117 @@
+"""1,000 streams through the real service, half of them left by their clients: does anything stay behind?
+
+    python -m benchmarks.streams [--streams 1000] [--at-once 64] [--tokens 200]
+
+A tiny random model behind `cloister serve` in a process of its own, so that the time goes into what stands around a
+model. Each client asks for a stream of server-sent events; every other one goes away after a random number of them,
+without a word. Memory is the process's own, after a first tenth of the streams and after all of them.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import re
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import httpx
+
+from cloister.export import export
+from tests.generation.test_decoder import save
+from tests.support.service import Server
+
+
+async def client(port: int, number: int, tokens: int, leave_after: int | None) -> str:
+    """One stream; how it ended: `complete`, `left`, or the status that refused it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    body = json.dumps(
+        {
+            "model": "writer",
+            "messages": [{"role": "user", "content": f"Tell me about {number}, and call me at 415-555-{number:04}."}],
+            "max_tokens": tokens,
+            "temperature": 1.0,
+            "seed": number,
+            "stream": True,
+        }
+    ).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    try:
+        writer.write(head.encode() + body)
+        status = (await reader.readline()).split()[1].decode()
+        if status != "200":
+            return status
+        seen = 0
+        async for line in reader:
+            if line.startswith(b"data: [DONE]"):
+                return "complete"
+            seen += line.startswith(b"data: ")
+            if leave_after is not None and seen >= leave_after:
+                return "left"
+        return "cut off"
+    finally:
+        writer.transport.abort()
+
+
+async def clients(port: int, first: int, count: int, at_once: int, tokens: int) -> Counter[str]:
+    """Many streams, so many of them at once; every other one is left."""
+    chance = random.Random(first)
+    places = asyncio.Semaphore(at_once)
+
+    async def run(number: int) -> str:
+        leave = chance.randrange(1, tokens // 2) if number % 2 else None
+        async with places:
+            while (end := await client(port, number, tokens, leave)) == "429":
+                await asyncio.sleep(0.2)
+            return end
+
+    return Counter(await asyncio.gather(*(run(number) for number in range(first, first + count))))
+
+
+def metric(url: str, name: str) -> float:
+    """A number of the service's metrics."""
+    text = httpx.get(f"{url}/metrics", timeout=30).text
+    found = re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
+    if found is None:
+        raise SystemExit(f"the service has no metric {name}")
+    return float(found.group(1))
+
+
+def settled(url: str, seconds: float) -> tuple[float, float]:
+    """Generations that are still there once nothing changes, at most after so many seconds, and the memory then."""
+    until = time.monotonic() + seconds
+    while (running := metric(url, "cloister_generations")) and time.monotonic() < until:
+        time.sleep(0.05)
+    return running, metric(url, "cloister_resident_bytes")
+
+
+def main() -> None:
+    """Print how streams ended, and what stayed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("streams", 1000), ("at-once", 64), ("tokens", 200)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        save(home / "model", "llama", max_position_embeddings=512)
+        export(home / "model", home / "bundle", precision="fp32")
+        server = Server(f"writer={home / 'bundle'}", "--policy", "balanced", "--prompt-cache", "4MiB")
+        try:
+            warm = max(2, asked.streams // 10)
+            asyncio.run(clients(server.port, 0, warm, asked.at_once, asked.tokens))
+            _, before = settled(server.url, 10)
+            started = time.monotonic()
+            ends = asyncio.run(clients(server.port, warm, asked.streams, asked.at_once, asked.tokens))
+            seconds = time.monotonic() - started
+            running, after = settled(server.url, 10)
+        finally:
+            stopped = server.stop()
+    print(f"{asked.streams} streams in {seconds:.1f} s, {asked.at_once} at once: {dict(sorted(ends.items()))}")
+    print(f"still running afterwards: {running:.0f} (wanted 0); the service ended with {stopped} (wanted 0)")
+    print(f"memory {before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB after (wanted: back to its level)")
+
+
+if __name__ == "__main__":
+    main()
