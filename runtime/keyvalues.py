@@ -55,7 +55,7 @@ class KeyValues:
         self._row_bytes = shape.heads * self.length * shape.size * 4
         wanted = (rows, shape.heads, self.length, shape.size)
         try:
-            self._memory = [mmap.mmap(-1, rows * self._row_bytes) for _ in range(2 * shape.layers)]
+            self._memory = [_anonymous(rows * self._row_bytes) for _ in range(2 * shape.layers)]
         except (OSError, OverflowError, ValueError):
             raise Overloaded(
                 "there is no room for the keys and values of this generation",
@@ -86,6 +86,13 @@ class KeyValues:
         """Put what `read` gave to where it was."""
         for mine, theirs in zip(self.arrays, found, strict=True):
             mine[row, :, start : start + theirs.shape[1]] = theirs
+
+
+def _anonymous(size: int) -> mmap.mmap:
+    """Memory of this process alone: shared pages would stay when they are given back."""
+    if hasattr(mmap, "MAP_PRIVATE"):
+        return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return mmap.mmap(-1, size)
 
 
 def rounded(length: int) -> int:

@@ -34,7 +34,7 @@ CHATML = (
 
 
 def save(folder: Path, family: str, **config: Any) -> Path:
-    words: Any = tokenizer("bytes", 128)
+    words: Any = tokenizer("bytes", config.get("max_position_embeddings", 128))
     words.chat_template = CHATML
     sizes: dict[str, Any] = {
         "hidden_size": 64,
