@@ -10,6 +10,7 @@ without a word. Memory is the process's own, after a first tenth of the streams 
 import argparse
 import asyncio
 import json
+import logging
 import random
 import re
 import tempfile
@@ -24,12 +25,12 @@ from tests.generation.test_decoder import save
 from tests.support.service import Server
 
 
-async def client(port: int, number: int, tokens: int, leave_after: int | None) -> str:
+async def client(model: str, port: int, number: int, tokens: int, leave_after: int | None) -> str:
     """One stream; how it ended: `complete`, `left`, or the status that refused it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     body = json.dumps(
         {
-            "model": "writer",
+            "model": model,
             "messages": [{"role": "user", "content": f"Tell me about {number}, and call me at 415-555-{number:04}."}],
             "max_tokens": tokens,
             "temperature": 1.0,
@@ -37,7 +38,10 @@ async def client(port: int, number: int, tokens: int, leave_after: int | None) -
             "stream": True,
         }
     ).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
     try:
         writer.write(head.encode() + body)
         status = (await reader.readline()).split()[1].decode()
@@ -55,15 +59,15 @@ async def client(port: int, number: int, tokens: int, leave_after: int | None) -
         writer.transport.abort()
 
 
-async def clients(port: int, first: int, count: int, at_once: int, tokens: int) -> Counter[str]:
+async def clients(model: str, port: int, first: int, count: int, at_once: int, tokens: int) -> Counter[str]:
     """Many streams, so many of them at once; every other one is left."""
     chance = random.Random(first)
     places = asyncio.Semaphore(at_once)
 
     async def run(number: int) -> str:
-        leave = chance.randrange(1, tokens // 2) if number % 2 else None
+        leave = chance.randrange(1, max(2, tokens // 2)) if number % 2 else None
         async with places:
-            while (end := await client(port, number, tokens, leave)) == "429":
+            while (end := await client(model, port, number, tokens, leave)) == "429":
                 await asyncio.sleep(0.2)
             return end
 
@@ -71,12 +75,12 @@ async def clients(port: int, first: int, count: int, at_once: int, tokens: int) 
 
 
 def metric(url: str, name: str) -> float:
-    """A number of the service's metrics."""
+    """A number of the service's metrics, of all models together."""
     text = httpx.get(f"{url}/metrics", timeout=30).text
-    found = re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
-    if found is None:
+    found = re.findall(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
+    if not found:
         raise SystemExit(f"the service has no metric {name}")
-    return float(found.group(1))
+    return sum(map(float, found))
 
 
 def settled(url: str, seconds: float) -> tuple[float, float]:
@@ -93,6 +97,7 @@ def main() -> None:
     for name, default in (("streams", 1000), ("at-once", 64), ("tokens", 200)):
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         save(home / "model", "llama", max_position_embeddings=512)
@@ -100,10 +105,10 @@ def main() -> None:
         server = Server(f"writer={home / 'bundle'}", "--policy", "balanced", "--prompt-cache", "4MiB")
         try:
             warm = max(2, asked.streams // 10)
-            asyncio.run(clients(server.port, 0, warm, asked.at_once, asked.tokens))
+            asyncio.run(clients("writer", server.port, 0, warm, asked.at_once, asked.tokens))
             _, before = settled(server.url, 10)
             started = time.monotonic()
-            ends = asyncio.run(clients(server.port, warm, asked.streams, asked.at_once, asked.tokens))
+            ends = asyncio.run(clients("writer", server.port, warm, asked.streams, asked.at_once, asked.tokens))
             seconds = time.monotonic() - started
             running, after = settled(server.url, 10)
         finally:

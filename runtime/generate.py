@@ -1,6 +1,6 @@
 """Decoders: prompts become texts, many at once."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ from .chat import Chat, Template
 from .constrain import Guide, guide
 from .decoding import Cached, open_decoder
 from .engine import Engine, Options
-from .generation import DEFAULT, Generation, GenerationOptions, Message
+from .generation import DEFAULT, Generation, GenerationOptions, Message, Piece, Summary
 from .golden import Check, replay
 from .loop import Loop, Order, Text
 from .packing import Tokens
@@ -100,7 +100,7 @@ class GeneratorEngine(Engine):
         )
         text = Text(self._loop, self.tokenizer, order)
         self._loop.submit(text)
-        return text
+        return _Reader(text)
 
     def predict(
         self,
@@ -197,3 +197,38 @@ class GeneratorEngine(Engine):
     def close(self) -> None:
         """End every generation and take nothing more."""
         self._loop.close()
+
+
+class _Reader(Generation):
+    """The reader's end of a text. When nobody holds it any more, the text is not written any further."""
+
+    def __init__(self, text: Text) -> None:
+        self.prompt_tokens = text.prompt_tokens
+        self._text = text
+
+    def pieces(self) -> Iterator[Piece]:
+        """See `Generation.pieces`."""
+        try:
+            yield from self._text.channel.read()
+        finally:
+            self.close()
+
+    async def apieces(self) -> AsyncIterator[Piece]:
+        """See `Generation.apieces`."""
+        try:
+            async for piece in self._text.channel.aread():
+                yield piece
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """See `Generation.close`."""
+        self._text.cancel()
+
+    @property
+    def summary(self) -> Summary:
+        """See `Generation.summary`."""
+        return self._text.channel.summary
+
+    def __del__(self) -> None:
+        self._text.cancel()

@@ -4,9 +4,8 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from .. import Overloaded, Unavailable
 from .constrain import Guide
 from .decoding import CHUNK, Cached, Decoder, Rows
-from .generation import FinishReason, Generation, Piece, TokenLogprob
+from .generation import FinishReason, Piece, TokenLogprob
 from .memory import resident
 from .prefixes import Block, Prefixes, after, root
 from .sampling import Floats, Sampler, log_softmax
@@ -23,6 +22,9 @@ from .tokens import TextTokenizer
 
 ROWS, WAITING = 32, 256
 """Most generations that run at once, and that wait."""
+
+_KEPT = 16
+"""Fewer tokens than this are read again rather than kept. A probe of the service is shorter, and so always runs."""
 
 _FORGETTING = 0.9
 
@@ -51,8 +53,8 @@ class Order:
     salt: str | None
 
 
-class Text(Generation):
-    """One generation. `read`, `written` and what they call run in the loop's thread, everything else in callers."""
+class Text:
+    """One generation as the loop sees it. `read` and `take` run in its thread, everything else anywhere."""
 
     def __init__(self, loop: "Loop", words: TextTokenizer, order: Order) -> None:
         self.prompt_tokens = len(order.prompt)
@@ -65,12 +67,12 @@ class Text(Generation):
         self._key = root(order.salt)
         self._cached = 0
         self._stream = TextStream(words.text, order.stop)
-        self._channel = Channel(self.prompt_tokens)
+        self.channel = Channel(self.prompt_tokens)
 
     @property
     def ended(self) -> bool:
         """Whether nothing more comes."""
-        return self._channel.ended
+        return self.channel.ended
 
     @property
     def tokens(self) -> int:
@@ -101,7 +103,7 @@ class Text(Generation):
             start = len(self.sequence)
             logits = self.sequence.append(tokens)
             self._key = key
-            if prefixes.limit and self._loop.spare() > 0:
+            if prefixes.limit and tokens.size >= _KEPT and self._loop.spare() > 0:
                 prefixes.add(key, Block(self.sequence.block(start), logits))
         return logits if len(self.sequence) == self.prompt_tokens else None
 
@@ -121,7 +123,7 @@ class Text(Generation):
         text, stopped = self._stream.take(token)
         logprobs = () if order.logprobs is None else (self._logprob(logits, token, order.logprobs),)
         if text or logprobs:
-            self._channel.put(Piece(text, logprobs))
+            self.channel.put(Piece(text, logprobs))
         if stopped or (order.guide is not None and order.guide.take(token)):
             return self._finish("stop", flush=not stopped)
         if self.completion_tokens == order.most:
@@ -131,13 +133,13 @@ class Text(Generation):
     def _finish(self, reason: FinishReason, *, flush: bool = True) -> bool:
         rest = self._stream.rest() if flush else ""
         if rest:
-            self._channel.put(Piece(rest))
-        self._channel.finish(reason, self.completion_tokens, self._cached)
+            self.channel.put(Piece(rest))
+        self.channel.finish(reason, self.completion_tokens, self._cached)
         return False
 
     def fail(self, error: BaseException) -> None:
         """End with an error."""
-        self._channel.fail(error)
+        self.channel.fail(error)
 
     def _logprob(self, logits: Floats, token: int, most: int) -> TokenLogprob:
         values = log_softmax(logits)
@@ -149,35 +151,11 @@ class Text(Generation):
     def _token(self, token: int, logprob: float) -> TokenLogprob:
         return TokenLogprob(self._words.token(token), self._words.token_bytes(token), logprob)
 
-    def pieces(self) -> Iterator[Piece]:
-        """See `Generation.pieces`."""
-        try:
-            yield from self._channel.read()
-        finally:
-            self.close()
-
-    async def apieces(self) -> AsyncIterator[Piece]:
-        """See `Generation.apieces`."""
-        try:
-            async for piece in self._channel.aread():
-                yield piece
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """See `Generation.close`."""
+    def cancel(self) -> None:
+        """Nobody reads it any more; harmless when it has ended."""
         if not self.ended:
-            self._channel.finish("cancelled", self.completion_tokens, self._cached)
+            self.channel.finish("cancelled", self.completion_tokens, self._cached)
             self._loop.leave(self)
-
-    @property
-    def summary(self) -> Any:
-        """See `Generation.summary`."""
-        return self._channel.summary
-
-    def __del__(self) -> None:
-        if hasattr(self, "_channel"):
-            self.close()
 
 
 class Loop:
@@ -287,7 +265,7 @@ class Loop:
             self._changed.notify_all()
             thread = self._thread
         for text in left:
-            text.close()
+            text.cancel()
         if thread is not None and thread is not threading.current_thread():
             thread.join()
         self._prefixes.shrink(0)
