@@ -56,10 +56,10 @@ class CausalDecoder:
         """Sequences that get their tokens together; none so far."""
         return CausalBatch(self)
 
-    def places(self, memory: KeyValues, rows: int) -> InPlace:
-        """Runs that read and write the first rows' keys and values where they are."""
+    def runs(self, memory: KeyValues, rows: int, logits: Floats | None = None) -> InPlace:
+        """Runs that read and write the first rows' keys and values where they are, and give logits."""
         found = zip(self.past, self.present, (one[:rows] for one in memory.arrays), strict=True)
-        return self.session.in_place([(past, present, array) for past, present, array in found])
+        return self.session.in_place(list(found), "logits", logits)
 
     def working_bytes(self, longest: int, rows: int) -> int:
         """What a run needs beside keys and values, at most: logits, and attention over `longest` tokens."""
@@ -75,7 +75,7 @@ class CausalSequence:
     def __init__(self, decoder: CausalDecoder, most: int) -> None:
         self._decoder = decoder
         self.memory = KeyValues(decoder.shape, 1, most)
-        self._runs = decoder.places(self.memory, 1)
+        self._runs = decoder.runs(self.memory, 1)
         self._length = 0
 
     def __len__(self) -> int:
@@ -97,7 +97,7 @@ class CausalSequence:
         """The same in a single run."""
         total = self._length + len(tokens)
         ids = np.asarray(tokens, np.int64)[None]
-        logits = self._runs.run({"input_ids": ids, "attention_mask": np.ones((1, total), np.int64)}, "logits")
+        logits = self._runs.run({"input_ids": ids, "attention_mask": np.ones((1, total), np.int64)})
         self._length = total
         return np.array(logits[0, -1], np.float32)
 
@@ -154,18 +154,23 @@ class CausalBatch:
         return memory
 
     def step(self, tokens: Sequence[int]) -> Floats:
-        """Read one token for each row; logits of what may follow. Shape: `[rows]` -> `[rows, vocabulary]`."""
+        """Read one token for each row; logits of what may follow, until the next step.
+
+        Shape: `[rows]` -> `[rows, vocabulary]`.
+        """
         memory, rows = self._memory, len(self._lengths)
         if memory is None or len(tokens) != rows:
             raise ValueError("as many tokens as rows")
         if rows not in self._runs:
-            self._runs[rows] = self._decoder.places(memory, rows)
+            # One array for all runs: new ones of this size would cost a millisecond of page faults each.
+            logits = np.empty((rows, 1, self._decoder.vocabulary), np.float32)
+            self._runs = {rows: self._decoder.runs(memory, rows, logits)}
         lengths = np.array(self._lengths) + 1
         mask = np.arange(lengths.max()) < lengths[:, None]
         ids = np.asarray(tokens, np.int64)[:, None]
-        logits = self._runs[rows].run({"input_ids": ids, "attention_mask": mask.astype(np.int64)}, "logits")
+        found = self._runs[rows].run({"input_ids": ids, "attention_mask": mask.astype(np.int64)})
         self._lengths = lengths.tolist()
-        return np.asarray(logits[:, -1])
+        return found[:, 0]
 
     def leave(self, row: int) -> None:
         """Take a row out and free its memory; the last row takes its place."""

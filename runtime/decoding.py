@@ -46,7 +46,10 @@ class Rows(Protocol):
         """Take a sequence in as the last row; it can grow to `most` tokens."""
 
     def step(self, tokens: Sequence[int]) -> Floats:
-        """Read one token for each row; logits of what may follow. Shape: `[rows]` -> `[rows, vocabulary]`."""
+        """Read one token for each row; logits of what may follow, until the next step.
+
+        Shape: `[rows]` -> `[rows, vocabulary]`.
+        """
 
     def leave(self, row: int) -> None:
         """Take a row out and free its memory; the last row takes its place."""

@@ -202,9 +202,11 @@ class Session:
         results: list[NDArray[Any]] = self._session.run(outputs, feeds)
         return results
 
-    def in_place(self, places: Sequence[tuple[str, str, NDArray[Any]]]) -> "InPlace":
-        """Runs of this session that read and write some arrays where they are: `(input, output, array)`, on the CPU."""
-        return InPlace(self._session, places)
+    def in_place(
+        self, places: Sequence[tuple[str, str, NDArray[Any]]], result: str, into: NDArray[Any] | None = None
+    ) -> "InPlace":
+        """Runs of this session, on the CPU, that read and write some arrays where they are; see `InPlace`."""
+        return InPlace(self._session, places, result, into)
 
     def _run_bound(self, feeds: Arrays, outputs: Sequence[str], device: str) -> list[NDArray[Any]]:
         """One run with inputs and outputs bound to the device: one copy there before it, one copy back after it."""
@@ -227,26 +229,36 @@ class InPlace:
     Args:
         session: of onnxruntime.
         places: names of an input and an output, and the C-contiguous array that is both.
+        result: one more output.
+        into: where that is written, each time; None: each run gives a new array.
     """
 
-    def __init__(self, session: Any, places: Sequence[tuple[str, str, NDArray[Any]]]) -> None:
+    def __init__(
+        self, session: Any, places: Sequence[tuple[str, str, NDArray[Any]]], result: str, into: NDArray[Any] | None
+    ) -> None:
         self._session = session
         self._binding = session.io_binding()
+        self._result, self._into = result, into
         value = onnxruntime().OrtValue
         self._values = [value.ortvalue_from_numpy(array) for _, _, array in places]  # each keeps its array alive
         for (read, written, _), one in zip(places, self._values, strict=True):
             self._binding.bind_ortvalue_input(read, one)
             self._binding.bind_ortvalue_output(written, one)
-        self._last = len(places)
+        if into is not None:
+            self._values.append(value.ortvalue_from_numpy(into))
+            self._binding.bind_ortvalue_output(result, self._values[-1])
 
-    def run(self, arrays: Arrays, output: str) -> NDArray[Any]:
-        """One more output, from all inputs that have no place."""
+    def run(self, arrays: Arrays) -> NDArray[Any]:
+        """The result, from all inputs that have no place."""
         for name, array in arrays.items():
             self._binding.bind_cpu_input(name, np.ascontiguousarray(array))
-        self._binding.bind_output(output, "cpu")
+        if self._into is not None:
+            self._session.run_with_iobinding(self._binding)
+            return self._into
+        self._binding.bind_output(self._result, "cpu")
         self._session.run_with_iobinding(self._binding)
-        found: NDArray[Any] = self._binding.get_outputs()[self._last].numpy()
-        self._binding.bind_output(output, "cpu")  # lets go of the memory of this one
+        found: NDArray[Any] = self._binding.get_outputs()[len(self._values)].numpy()
+        self._binding.bind_output(self._result, "cpu")  # lets go of the memory of this one
         return found
 
 
