@@ -144,7 +144,7 @@ class Turns:
         self._rows.pop()
 
 
-def _config(module: ModuleType, graph: bytes, overlay: dict[str, Any]) -> Any:
+def _config(module: ModuleType, graph: bytes | Path, overlay: dict[str, Any]) -> Any:
     # The library reads its configuration from a folder alone: it gets one that holds nothing of the bundle.
     with tempfile.TemporaryDirectory(prefix="cloister-") as folder:
         Path(folder, "genai_config.json").write_text(json.dumps(_SKELETON))

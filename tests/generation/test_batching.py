@@ -181,12 +181,12 @@ def test_rows_keep_their_values_wherever_they_move(steps: list[tuple[str, int]])
             memory.write(len(rows), 0, value)
             rows.append(value)
         else:
-            row = which % len(rows)
-            memory.free(row)
-            if row != len(rows) - 1:
-                memory.copy(row, memory, len(rows) - 1, rows[-1].shape[2])
+            gone = which % len(rows)
+            memory.free(gone)
+            if gone != len(rows) - 1:
+                memory.copy(gone, memory, len(rows) - 1, rows[-1].shape[2])
                 memory.free(len(rows) - 1)
-            rows[row] = rows[-1]
+            rows[gone] = rows[-1]
             rows.pop()
         for number, value in enumerate(rows):
             np.testing.assert_array_equal(memory.read(number, 0, value.shape[2]), value)

@@ -48,7 +48,7 @@ def test_probabilities_are_those_of_transformers(seed: int) -> None:
 
 @pytest.mark.parametrize("more", [{}, {"top_p": 0.8}, {"top_p": 0.999}, {"min_p": 0.1}, {"top_p": 0.5, "min_p": 0.3}])
 @pytest.mark.parametrize("spread", [0.01, 2.0, 6.0])
-def test_large_vocabularies_are_cut_as_by_a_full_sort(more: dict[str, float], spread: float) -> None:
+def test_large_vocabularies_are_cut_as_by_a_full_sort(more: dict[str, Any], spread: float) -> None:
     logits = np.random.default_rng(1).normal(0, spread, 5000).astype(np.float32).round(2)
     logits[7] = -np.inf
     how = settle(GenerationOptions(temperature=0.9, **more), Sampling())
