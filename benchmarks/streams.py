@@ -3,8 +3,8 @@
     python -m benchmarks.streams [--streams 1000] [--at-once 64] [--tokens 200]
 
 A tiny random model behind `cloister serve` in a process of its own, so that the time goes into what stands around a
-model. Each client asks for a stream of server-sent events; every other one goes away after a random number of them,
-without a word. Memory is the process's own, after a first tenth of the streams and after all of them.
+model. Each client asks for a stream of server-sent events; every other one goes away without a word: at once, or after
+one to four events. Memory is the process's own, before the streams (after a fifth as many others) and after each fifth.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from tests.support.service import Server
 
 
 async def client(model: str, port: int, number: int, tokens: int, leave_after: int | None) -> str:
-    """One stream; how it ended: `complete`, `left`, or the status that refused it."""
+    """One stream, left after so many events; how it ended: `complete`, `left`, or the status that refused it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     body = json.dumps(
         {
@@ -44,6 +44,9 @@ async def client(model: str, port: int, number: int, tokens: int, leave_after: i
     )
     try:
         writer.write(head.encode() + body)
+        if leave_after == 0:
+            await writer.drain()
+            return "left"
         status = (await reader.readline()).split()[1].decode()
         if status != "200":
             return status
@@ -65,7 +68,7 @@ async def clients(model: str, port: int, first: int, count: int, at_once: int, t
     places = asyncio.Semaphore(at_once)
 
     async def run(number: int) -> str:
-        leave = chance.randrange(1, max(2, tokens // 2)) if number % 2 else None
+        leave = chance.randrange(5) if number % 2 else None
         async with places:
             while (end := await client(model, port, number, tokens, leave)) == "429":
                 await asyncio.sleep(0.2)
@@ -102,20 +105,34 @@ def main() -> None:
         home = Path(name)
         save(home / "model", "llama", max_position_embeddings=512)
         export(home / "model", home / "bundle", precision="fp32")
-        server = Server(f"writer={home / 'bundle'}", "--policy", "balanced", "--prompt-cache", "4MiB")
+        (home / "config.toml").write_text("timeout = 600.0\n")
+        server = Server(
+            f"writer={home / 'bundle'}",
+            "--policy",
+            "balanced",
+            "--prompt-cache",
+            "4MiB",
+            "--config",
+            f"{home}/config.toml",
+        )
+        part = asked.streams // 5
+        ends: Counter[str] = Counter()
+        levels = []
         try:
-            warm = max(2, asked.streams // 10)
-            asyncio.run(clients("writer", server.port, 0, warm, asked.at_once, asked.tokens))
-            _, before = settled(server.url, 10)
-            started = time.monotonic()
-            ends = asyncio.run(clients("writer", server.port, warm, asked.streams, asked.at_once, asked.tokens))
+            for number in range(6):
+                found = asyncio.run(clients("writer", server.port, number * part, part, asked.at_once, asked.tokens))
+                running, level = settled(server.url, 10)
+                levels.append(level / 2**20)
+                if number == 0:
+                    started = time.monotonic()
+                else:
+                    ends += found
             seconds = time.monotonic() - started
-            running, after = settled(server.url, 10)
         finally:
             stopped = server.stop()
-    print(f"{asked.streams} streams in {seconds:.1f} s, {asked.at_once} at once: {dict(sorted(ends.items()))}")
+    print(f"{5 * part} streams in {seconds:.1f} s, {asked.at_once} at once: {dict(sorted(ends.items()))}")
     print(f"still running afterwards: {running:.0f} (wanted 0); the service ended with {stopped} (wanted 0)")
-    print(f"memory {before / 2**20:.1f} MiB before, {after / 2**20:.1f} MiB after (wanted: back to its level)")
+    print(f"memory in MiB: {', '.join(f'{level:.1f}' for level in levels)} (wanted: back to its level)")
 
 
 if __name__ == "__main__":

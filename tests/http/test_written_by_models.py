@@ -98,6 +98,6 @@ def test_the_next_turn_does_not_read_the_last_one_again(client: OpenAI) -> None:
 def test_streams_that_are_left_leave_nothing(server: Server) -> None:
     ends = asyncio.run(clients("chat", server.port, 0, 60, at_once=30, tokens=60))
     assert ends["left"] + ends["complete"] == 60
-    assert ends["left"] > 15
+    assert ends["left"] >= 20
     running, _ = settled(server.url, 20)
     assert running == 0
