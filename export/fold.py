@@ -1,7 +1,6 @@
 """Element-wise steps that need not be taken for every token: they are moved into constants, or into a cheaper operator.
 
 - A bias before a residual sum is added once, to the layer norm whose output the sum adds (`fold_residual_biases`).
-- A bias that reaches the next linear layer unchanged is part of that layer's bias (`fold_into_next`).
 - Smoothing factors of what attention gives are divided out of the values' columns (`fold_into_values`).
 - GELU behind an integer product takes the tanh form, with its bias in the same pass (`approximate_gelu`).
 """
@@ -12,7 +11,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from .graph import MICROSOFT, VIEWS, Editor, constant, nodes_of, replace, through_views
+from .graph import MICROSOFT, Editor, constant, nodes_of, replace, through_views
 
 Floats = NDArray[np.float32]
 
@@ -96,76 +95,39 @@ def _only_bias(product: ir.Node) -> tuple[ir.Node, int] | None:
     return (uses[0].node, index) if array is not None and array.ndim == 1 else None
 
 
-def fold_into_next(edit: Editor, value: ir.Value, bias: ir.Value) -> bool:
-    """Let the linear layer that alone reads `value` take `bias @ W` into its own bias, as if `bias` were in the value.
-
-    Returns whether there is such a layer. Shape: bias `[channels]`.
-    """
-    vector = constant(bias)
-    while (node := _only_user(value)) is not None and node.op_type in VIEWS and node.inputs[0] is value:
-        value = node.outputs[0]
-    if node is None or node.op_type != "MatMul" or node.inputs[0] is not value or vector is None:
-        return False
-    matrix, found = node.inputs[1], _only_bias(node)
-    weight = constant(matrix)
-    if weight is None or matrix is None or found is None or weight.shape[0] != len(vector):
-        return False
-    total, index = found
-    old = total.inputs[index]
-    before = constant(old)
-    if before is None or old is None:
-        return False
-    changed = before.astype(np.float64) + vector.astype(np.float64) @ weight.astype(np.float64)
-    total.replace_input_with(
-        index, edit.constant(f"{old.name}+{bias.name}@{matrix.name}", changed.astype(before.dtype))
-    )
-    return True
-
-
-def _only_user(value: ir.Value) -> ir.Node | None:
-    uses = list(value.uses())
-    return uses[0].node if len(uses) == 1 and not value.is_graph_output() else None
-
-
 def fold_into_values(graph: ir.Graph, context: ir.Value, factors: Floats) -> bool:
     """Let attention give `context / factors`: its weighted sum keeps what is divided out of the values' columns.
 
-    Only where query, key and value are one product, which nothing else reads; else returns False.
+    Only where query, key and value are one product with one bias, which nothing else reads; else returns False.
 
     Shape: factors `[heads * size]`.
     """
-    node = _upstream(context, "Gather", 0)
-    node = None if node is None else _upstream(node.inputs[0], "Attention", 0)
-    if node is None or _only_user(node.outputs[0]) is None:
+    node = _upstream(context, "Gather")
+    node = None if node is None else _upstream(node.inputs[0], "Attention")
+    if node is None or len(list(node.outputs[0].uses())) != 1:
         return False
-    value = node.inputs[2]
-    biased = _biased(value)
-    gather = _upstream(value if biased is None else biased[0], "Gather", 0)
-    product = None if gather is None else _upstream(gather.inputs[0], "MatMul", 0)
-    if product is None or value is None:
+    gather = _upstream(node.inputs[2], "Gather")
+    total = None if gather is None else _upstream(gather.inputs[0], "Add")
+    product = None if total is None else _upstream(total.inputs[0], "MatMul")
+    found = None if product is None else _only_bias(product)
+    if product is None or found is None or found[0] is not total:
         return False
-    matrix = product.inputs[1]
-    weight = constant(matrix)
-    if weight is None or matrix is None or weight.shape[1] != 3 * len(factors):
+    matrix, bias = product.inputs[1], found[0].inputs[found[1]]
+    weight, vector = constant(matrix), constant(bias)
+    if weight is None or vector is None or matrix is None or bias is None or weight.shape[1] != 3 * len(factors):
         return False
-    edit = Editor(graph, product)
     columns = np.concatenate([np.ones(2 * len(factors), np.float32), 1 / factors])
+    edit = Editor(graph, product)
     product.replace_input_with(1, edit.constant(f"{matrix.name}.divided", weight * columns))
-    if biased is not None:
-        total, bias = value.producer(), biased[1]
-        vector = constant(bias)
-        if total is not None and vector is not None:
-            total.replace_input_with(
-                0 if total.inputs[0] is bias else 1, edit.constant(f"{bias.name}.divided", vector / factors)
-            )
+    found[0].replace_input_with(found[1], edit.constant(f"{bias.name}.divided", vector * columns))
     return True
 
 
-def _upstream(value: ir.Value | None, operator: str, output: int) -> ir.Node | None:
+def _upstream(value: ir.Value | None, operator: str) -> ir.Node | None:
     """The node of this operator that gives a value, seen through views."""
     value = through_views(value)
     node = None if value is None else value.producer()
-    return node if node is not None and node.op_type == operator and node.outputs[output] is value else None
+    return node if node is not None and node.op_type == operator else None
 
 
 def approximate_gelu(graph: ir.Graph, behind: Sequence[ir.Value]) -> int:

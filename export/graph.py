@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx_ir.passes import common
 
 MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
-VIEWS = {"Reshape", "Unsqueeze", "Squeeze", "Identity"}
+_VIEWS = {"Reshape", "Unsqueeze", "Squeeze", "Identity"}
 
 Attribute = int | float | str | Sequence[int]
 
@@ -23,7 +23,7 @@ def constant(value: ir.Value | None) -> NDArray[Any] | None:
 
 def through_views(value: ir.Value | None) -> ir.Value | None:
     """Walk upstream past operators that only change the shape, so that the same data in the same order is returned."""
-    while value is not None and (node := value.producer()) is not None and node.op_type in VIEWS:
+    while value is not None and (node := value.producer()) is not None and node.op_type in _VIEWS:
         value = node.inputs[0]
     return value
 

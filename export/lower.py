@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from .attention import DOMAIN
-from .fold import fold_into_next, fold_residual_biases
+from .fold import fold_residual_biases
 from .graph import Editor, clean, constant, nodes_of, replace, through_views
 
 _FLOAT = ir.TensorType(ir.DataType.FLOAT)
@@ -179,12 +179,6 @@ def _attention(graph: ir.Graph, grid: Grid, node: ir.Node, attend: Attend, name:
             edit.op("Gather", [merged, i], f"{name}.{part}", {"axis": 0})
             for part, i in zip(_PARTS, indices, strict=True)
         ]
-        # A bias of the keys adds the same to all scores of a query, which softmax takes out again. That of the values
-        # passes through, as the weights of a query add up to one: the next layer's bias can hold it.
-        query_bias, _, value_bias = (bias for _, bias in found)
-        spread[0] = edit.op("Add", [spread[0], query_bias], f"{name}.query_biased")
-        if not fold_into_next(edit, node.outputs[0], value_bias):
-            spread[2] = edit.op("Add", [spread[2], value_bias], f"{name}.value_biased")
     else:
         spread = [
             edit.op("Gather", [x, grid.unpack], f"{name}.{part}", {"axis": 0})
@@ -259,17 +253,20 @@ _PARTS = ("query", "key", "value")
 
 
 def _merge(edit: Editor, projections: list[tuple[ir.Node, ir.Value]], name: str) -> ir.Value:
-    """One product for query, key and value, which share their input, without their biases.
+    """One product and one sum for query, key and value, which share their input.
 
-    The weight is named after its sources, so that layers that share weights (ALBERT) share the merged one too.
+    Weights are named after their sources, so that layers that share weights (ALBERT) share the merged one too.
     """
     weights = [product.inputs[1] for product, _ in projections]
+    biases = [bias for _, bias in projections]
     arrays = [constant(w) for w in weights]
     weight_name = "+".join(w.name or "" for w in weights if w is not None)
+    bias_name = "+".join(b.name or "" for b in biases)
     weight = edit.constant(weight_name, np.concatenate([a for a in arrays if a is not None], axis=1))
+    bias = edit.constant(bias_name, np.concatenate([a for a in map(constant, biases) if a is not None]))
     source = projections[0][0]
     merged = edit.op("MatMul", [source.inputs[0], weight], f"{name}.projected")
     node = merged.producer()
     if node is not None:
         node.metadata_props.update(source.metadata_props)
-    return merged
+    return edit.op("Add", [merged, bias], f"{name}.biased")
