@@ -91,11 +91,14 @@ def of(documents: Sequence[Results], model: str) -> Results | None:
 
 
 def compared(peers: Mapping[str, Any], name: str, part: str) -> dict[str, float] | None:
-    """How many times our time a peer's is, with its interval; None where one of the two was not measured."""
-    ours, theirs = peers.get(OURS, {}).get(part), peers.get(name, {}).get(part)
-    if ours is None or theirs is None or len(ours["ms"]) != len(theirs["ms"]):
+    """How many times our time a peer's is, with its interval; None where one of the two was not measured.
+
+    By pairs: each of the peer's times over the one that Cloister int8 took just before it.
+    """
+    theirs = peers.get(name, {}).get(part)
+    if theirs is None or not theirs.get("beside"):
         return None
-    return figures.ratio(ours["ms"], theirs["ms"])
+    return figures.ratio(theirs["beside"], theirs["ms"])
 
 
 def fastest_right(peers: Mapping[str, Any], part: str) -> str | None:

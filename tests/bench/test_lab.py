@@ -59,6 +59,8 @@ def test_every_peer_is_in_the_report_or_named_with_its_reason(tmp_path: Path, mo
     timed = results["workloads"]["mixed"]["peers"]
     assert {name for name, entry in timed.items() if "included" in entry} == {OURS, REFERENCE, "wrong"}
     assert len(timed[OURS]["excluded"]["ms"]) == 4
+    assert "beside" not in timed[OURS]["excluded"]
+    assert len(timed["wrong"]["excluded"]["beside"]) == len(timed["wrong"]["excluded"]["ms"]) == 4
     assert timed["wrong"]["cosine"]["least"] == pytest.approx(-1)
     assert timed[OURS]["cosine"]["least"] == pytest.approx(1)
     for name, why in (
@@ -88,7 +90,10 @@ def document(model: str = "minilm", **workloads: Any) -> dict[str, Any]:
                 name: {
                     "mode": "default", "memory": {"resident": 1, "peak": 2},
                     "cosine": {"least": 0.9 if "wrong" in name else 1.0, "mean": 1.0},
-                    **{part: {"ms": ms, **figures.summary(ms)} for part in ("excluded", "included")},
+                    **{
+                        part: {"ms": ms, "beside": peers.get(OURS), **figures.summary(ms)}
+                        for part in ("excluded", "included")
+                    },
                 }
                 for name, ms in peers.items()
             },
