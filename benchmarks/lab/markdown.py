@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from . import figures, judge
+from . import figures, judge, redaction
 from .judge import Results
 from .peers import OURS
 
@@ -45,8 +45,8 @@ def cosine(entry: dict[str, Any]) -> str:
     return f"{found['least']:.4f} / {found['mean']:.4f}" + (" **wrong**" if found["least"] < judge.WRONG else "")
 
 
-def report(documents: Sequence[Results]) -> str:
-    """The summary: what was wanted, every workload of every model, growth, memory, what failed and why."""
+def report(documents: Sequence[Results], redacted: Results | None = None) -> str:
+    """The summary: what was wanted, every workload of every model, growth, memory, redaction, what failed and why."""
     parts = ["# The lab's report\n", "Written by `make lab-report`; do not edit.\n", "## Wanted\n"]
     rows = [["figure", "wanted", "measured", "", "cause of a miss"]]
     rows += [
@@ -56,6 +56,8 @@ def report(documents: Sequence[Results]) -> str:
     parts.append(table(rows))
     for document in documents:
         parts += of_model(document)
+    if redacted is not None:
+        parts += redaction_section(redacted)
     return "\n".join(parts)
 
 
@@ -83,6 +85,18 @@ def of_model(document: Results) -> list[str]:
     parts += ["### Cold start and memory\n", memory(document)]
     parts += ["### What did not run\n", "".join(f"- {name}: {why}\n" for name, why in document["failed"].items())]
     return parts
+
+
+def redaction_section(document: Results) -> list[str]:
+    """Tools that find personal data, beside Cloister's patterns."""
+    return [
+        "## Redaction without a model\n",
+        f"{document['machine']}; {document['date']}; one thread. {redaction.about(document)} Kinds and evasions beside "
+        "Presidio: [docs/presidio.md](../docs/presidio.md), [redaction/README.md](redaction/README.md).\n",
+        table(redaction.table(document)),
+        "### What did not run\n",
+        "".join(f"- {name}: {why}\n" for name, why in document["failed"].items()),
+    ]
 
 
 def growth(document: Results) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cloister.cli.chart import lines
 
-from . import judge, markdown
+from . import judge, markdown, redaction
 from .judge import Results
 from .peers import OURS
 from .style import STYLE
@@ -23,7 +23,7 @@ _EXPLAINED = (
 )
 
 
-def page(documents: Sequence[Results]) -> str:
+def page(documents: Sequence[Results], redacted: Results | None = None) -> str:
     """The whole page."""
     first = documents[0]
     where = f"{first['machine']} · {first['threads']} threads · {first['date']} · commit {first['commit'][:12]}"
@@ -34,8 +34,10 @@ def page(documents: Sequence[Results]) -> str:
     ]
     for index, document in enumerate(documents):
         body += _model(document, index)
+    if redacted is not None:
+        body.append(_redaction(redacted))
     body.append("</main>")
-    raw = json.dumps(documents).replace("<", "\\u003c")
+    raw = json.dumps([*documents, *([] if redacted is None else [redacted])]).replace("<", "\\u003c")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Cloister\'s lab</title>'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -226,3 +228,19 @@ def _memory(document: Results) -> str:
         "<th class=n>MB at most</th></tr>"
     )
     return f"<section><h3>Cold start and memory</h3><table>{head}{rows}</table></section>"
+
+
+def _redaction(document: Results) -> str:
+    head, *rows = redaction.table(document)
+    cells = "".join(f'<th class="{"n" if i else ""}">{escape(h)}</th>' for i, h in enumerate(head))
+    body = "".join(
+        f"<tr{' class=ours' if row[0] == redaction.CLOISTER else ''}>"
+        + "".join(f'<td class="{"n" if i else ""}">{escape(cell)}</td>' for i, cell in enumerate(row))
+        + "</tr>"
+        for row in rows
+    )
+    failed = "".join(f"<li><b>{escape(name)}</b>: {escape(why)}</li>" for name, why in document["failed"].items())
+    return (
+        f"<section><h2>Redaction without a model</h2><p>{escape(redaction.about(document))}</p>"
+        f"<table><tr>{cells}</tr>{body}</table><h3>What did not run</h3><ul>{failed}</ul></section>"
+    )

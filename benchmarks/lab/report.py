@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from . import markdown
+from . import markdown, redaction
 from .page import page
 from .peers import ROOT
 from .run import LAB
@@ -16,8 +16,9 @@ def main() -> None:
     """Write all three."""
     folder = LAB / "report"
     documents = read(folder)
-    (folder / "index.html").write_text(page(documents), "utf-8")
-    (ROOT / "benchmarks" / "REPORT.md").write_text(markdown.report(documents), "utf-8")
+    redacted = redaction.read(folder)
+    (folder / "index.html").write_text(page(documents, redacted), "utf-8")
+    (ROOT / "benchmarks" / "REPORT.md").write_text(markdown.report(documents, redacted), "utf-8")
     readme = ROOT / "README.md"
     table = markdown.workload(documents[0], "mixed", "excluded")
     readme.write_text(filled(readme.read_text("utf-8"), table), "utf-8")

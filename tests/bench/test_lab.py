@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from tokenizers import Tokenizer
 
-from benchmarks.lab import figures, judge, markdown, report, run
+from benchmarks.lab import figures, judge, markdown, redaction, report, run
 from benchmarks.lab.page import page
 from benchmarks.lab.peers import OURS, REFERENCE, Peer
 from benchmarks.lab.process import PeerFailed, Worker
@@ -320,3 +320,43 @@ def test_workloads_have_the_tokens_that_they_name(tmp_path: Path) -> None:
             assert int(of) <= load.tokens < int(of) + 256
         elif kind == "mixed":
             assert max(lengths) <= 256
+
+
+def test_a_value_is_found_when_all_of_it_is_in_spans() -> None:
+    valued = [
+        ("URL", "see example.org now", (4, 15)),
+        ("URL", "see example.org now", (4, 15)),
+        ("IP", "1.2.3.4", (0, 7)),
+    ]
+    spans = [[(4, 10), (10, 15)], [(4, 14)], []]
+    assert redaction.by_kind(valued, spans) == pytest.approx({"all": 1 / 3, "URL": 0.5, "IP": 0.0})
+
+
+def test_redaction_names_what_could_not_run_and_finds_planted_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redaction, "LAB", tmp_path)
+
+    class Here(Peer):
+        @property
+        def python(self) -> Path:
+            return Path(sys.executable if self.environment == "here" else "/nowhere/python")
+
+    given = redaction.values(2)
+    assert {kind for kind, _, _ in given} == set(redaction.KINDS)
+    assert all(0 <= start < end <= len(text) for _, text, (start, end) in given)
+    tools = [
+        Here(redaction.CLOISTER, "here", "redaction", {"tool": "cloister"}),
+        Here("unknown", "here", "redaction", {"tool": "none"}),
+        Here("absent", "missing", "redaction", {"tool": "scrubadub"}),
+    ]
+    found = redaction.measured(tools, given, ["nothing is in this one"], 1)
+    assert set(found["peers"]) == {redaction.CLOISTER}
+    assert found["peers"][redaction.CLOISTER]["found"]["EMAIL_ADDRESS"] == 1.0
+    assert found["peers"][redaction.CLOISTER]["alarms"] == 0.0
+    assert "none" in found["failed"]["unknown"]
+    assert "make lab-redaction" in found["failed"]["absent"]
+    results = document()
+    for text in (markdown.report([results], found), page([results], found)):
+        assert "absent" in text
+        assert redaction.CLOISTER in text
