@@ -64,6 +64,7 @@ def of_model(name: str) -> tuple[Peer, ...]:
 
 NOT_RUN = {
     "text-embeddings-inference": "is not in the package index",
+    "infinity's optimum engine": "wants an ONNX file in the model's folder; its default, the torch engine, is measured",
 }
 """Peers that the lab does not run, with the reason."""
 

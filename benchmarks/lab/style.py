@@ -18,6 +18,7 @@ th,td{text-align:left;padding:.28rem .6rem;border-bottom:1px solid var(--line);v
 th{font-weight:600;color:var(--mute);font-size:.82rem;vertical-align:bottom}
 tr:last-child td{border-bottom:0}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+section[id] td:first-child{white-space:nowrap}
 .small{color:var(--mute);font-size:.82rem}
 td.bars{min-width:11rem;width:20%}
 td.bars i{display:block;height:6px;border-radius:3px;margin:2px 0;background:var(--dark)}
