@@ -82,6 +82,7 @@ def of_model(document: Results) -> list[str]:
             if any(part in entry for entry in data["peers"].values()):
                 parts += [f"Tokenization {part}:\n", workload(document, load, part)]
     parts += growth(document)
+    parts += roofline(document)
     parts += ["### Cold start and memory\n", memory(document)]
     parts += ["### What did not run\n", "".join(f"- {name}: {why}\n" for name, why in document["failed"].items())]
     return parts
@@ -97,6 +98,32 @@ def redaction_section(document: Results) -> list[str]:
         "### What did not run\n",
         "".join(f"- {name}: {why}\n" for name, why in document["failed"].items()),
     ]
+
+
+def roofline(document: Results) -> list[str]:
+    """Shares of the machine's peaks, and the costliest operators; nothing where they were not measured."""
+    found = document.get("roofline")
+    if not found:
+        return []
+    rows = [
+        ["shape", "tokens", "ms", "int8 products at their peak", "all products at their peak", "costliest operators"]
+    ]
+    for name, shape in found["shapes"].items():
+        first = ", ".join(f"{o['operator']} {o['share']:.0%}" for o in shape["operators"][:6])
+        shares = [f"{shape[key]:.0%}" for key in ("int8_share", "limit_share")]
+        rows.append([name, f"{shape['tokens']:,}", f"{shape['ms']:.2f}", *shares, first])
+    return ["### Distance to the limit\n", f"Peaks of this machine: {peaks(found)}.\n", table(rows)]
+
+
+def peaks(roofline: Results) -> str:
+    """Operations and bytes a second, for people."""
+    units = {"int8": "GOP/s", "bf16": "GFLOP/s", "fp32": "GFLOP/s", "bandwidth": "GB/s read from memory"}
+    found = {name: roofline["peaks"][name] for name in units}
+    return ", ".join(
+        f"{'' if name == 'bandwidth' else name + ' '}{value / 1e9:,.0f} {units[name]}"
+        for name, value in found.items()
+        if value is not None
+    )
 
 
 def growth(document: Results) -> list[str]:

@@ -198,22 +198,30 @@ def _roofline(document: Results) -> str:
     found = document.get("roofline")
     if not found:
         return ""
-    peaks = "".join(
-        f"<tr><td>{escape(n)}</td><td class=n>{v:,.0f}</td></tr>" for n, v in found.get("peaks", {}).items()
+    shapes = "".join(
+        f'<tr><td>{escape(n)}</td><td class="n">{s["tokens"]:,}</td><td class="n">{_ms(s["ms"])}</td>'
+        f'<td class="n">{s["int8_share"]:.0%}</td><td class="n">{s["limit_share"]:.0%}</td></tr>'
+        for n, s in found["shapes"].items()
     )
-    shares = "".join(
-        f"<tr><td>{escape(n)}</td><td class=n>{v:.0%}</td></tr>" for n, v in found.get("shares", {}).items()
+    head = (
+        "<tr><th>Shape</th><th class=n>tokens</th><th class=n>time</th><th class=n>int8 products<br>at their peak</th>"
+        "<th class=n>all products<br>at their peak</th></tr>"
     )
-    tables = [f"<table><tr><th>Peak of this machine</th><th></th></tr>{peaks}</table>"] if peaks else []
-    tables += [f"<table><tr><th>Share of the int8 roofline</th><th></th></tr>{shares}</table>"] if shares else []
-    for load, operators in found.get("operators", {}).items():
-        whole = sum(operators.values()) or 1.0
-        rows = "".join(
-            f"<tr><td>{escape(n)}</td><td class=n>{_ms(v)}</td><td class=n>{v / whole:.0%}</td></tr>"
-            for n, v in sorted(operators.items(), key=lambda item: -item[1])
-        )
-        tables.append(f"<table><tr><th>{escape(load)}, by operator</th><th></th><th></th></tr>{rows}</table>")
-    return f'<section><h3>Distance to the limit</h3><div class="pair">{"".join(tables)}</div></section>'
+    operators = "".join(_operators(name, shape["operators"]) for name, shape in found["shapes"].items())
+    return (
+        f"<section><h3>Distance to the limit<small>{escape(markdown.peaks(found))}</small></h3>"
+        f'<table>{head}{shapes}</table><details><summary>Time by operator</summary><div class="pair">{operators}</div>'
+        "</details></section>"
+    )
+
+
+def _operators(shape: str, operators: Sequence[Mapping[str, Any]]) -> str:
+    rows = "".join(
+        f'<tr><td>{escape(o["operator"])}</td><td class="n">{_ms(o["ms"])}</td><td class="n">{o["share"]:.0%}</td></tr>'
+        for o in operators[:14]
+    )
+    head = f"<tr><th>{escape(shape)}</th><th class=n>time</th><th class=n>share</th></tr>"
+    return f"<table>{head}{rows}</table>"
 
 
 def _memory(document: Results) -> str:

@@ -58,9 +58,26 @@ def main() -> None:
     loads = [w for w in workloads(model, full=given.full, window=window) if (given.workload or "") in w.name]
     results = measured(chosen, model, loads, given.rounds, given.seconds, given.threads)
     results |= {"model": given.model, "title": MODELS[given.model].title}
+    if not given.only and not given.workload and OURS in results["peers"]:
+        bundle = model if given.model == "tagger" else LAB / "made" / model.name / "cloister-int8"
+        try:
+            results["roofline"] = roofline(bundle, given.threads)
+        except PeerFailed as error:
+            results["failed"]["roofline"] = str(error)
     target = results_file(given.model)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(results, indent=1))
+
+
+def roofline(bundle: Path, threads: int) -> dict[str, Any]:
+    """Cloister's distance to the limits of this machine, in a process of its own. Raises PeerFailed."""
+    print("measuring the roofline", flush=True)
+    command = [sys.executable, "-m", "benchmarks.roofline", str(bundle), "--json", "--seconds", "2"]
+    done = subprocess.run([*command, "--threads", str(threads)], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PeerFailed(done.stderr.strip().splitlines()[-1][:500] if done.stderr.strip() else "it ended")
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
 def results_file(model: str) -> Path:

@@ -70,22 +70,31 @@ class Texts:
         return self.workload(f"growth {tokens}", chosen, repeat=max(1, 2000 // tokens))
 
     def shortened(self, text: str, window: int) -> str:
-        """The text, or its beginning, of at most so many tokens with special ones."""
-        if self.count(text) <= window:
-            return text
-        words = text.split(" ")
-        low, high = 1, len(words)
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if self.count(" ".join(words[:middle])) <= window else (low, middle - 1)
-        return " ".join(words[:low])
+        return shortened(self.tokenizer, text, window)
 
     def exactly(self, text: str, tokens: int) -> str:
-        """Real words of a text, of exactly so many tokens with special ones; the end is filled up with a short word."""
-        text = self.shortened(" ".join(text.split(" ")[1 : tokens + 1]), tokens)
-        while self.count(text) < tokens:
-            text += " the"
+        return exactly(self.tokenizer, text, tokens)
+
+
+def shortened(tokenizer: Tokenizer, text: str, window: int) -> str:
+    """The text, or its beginning, of at most so many tokens with special ones."""
+    if len(tokenizer.encode(text)) <= window:
         return text
+    words = text.split(" ")
+    low, high = 1, len(words)
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = len(tokenizer.encode(" ".join(words[:middle]))) <= window
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return " ".join(words[:low])
+
+
+def exactly(tokenizer: Tokenizer, text: str, tokens: int) -> str:
+    """Real words of a text, of exactly so many tokens with special ones; the end is filled up with a short word."""
+    text = shortened(tokenizer, " ".join(text.split(" ")[1 : tokens + 1]), tokens)
+    while len(tokenizer.encode(text)) < tokens:
+        text += " the"
+    return text
 
 
 def workloads(model: Path, *, full: bool, window: int = 512) -> list[Workload]:

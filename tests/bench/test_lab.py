@@ -145,16 +145,19 @@ def test_growth_and_the_roofline_are_judged() -> None:
     results = document(**linear)
     for load, n in zip(results["workloads"].values(), (110, 1100, 11_000), strict=True):
         load["tokens"] = n
-    results["roofline"] = {
-        "peaks": {"int8, GOP/s": 800.0}, "shares": {"uniform 8x128": 0.55}, "operators": {"mixed": {"MatMul": 3.0}}
-    }  # fmt: skip
+    operators = [{"operator": "MatMul", "calls": 6, "ms": 3.0, "share": 0.6, "of_peak": 0.9}]
+    shape = {"tokens": 1024, "ms": 5.0, "int8_share": 0.55, "limit_share": 0.6, "operators": operators}
+    peaks = {"int8": 8e11, "bf16": None, "fp32": 2e11, "bandwidth": 3e10}
+    results["roofline"] = {"peaks": peaks, "shapes": {"8x128": shape}}
     found = states(results)
     assert found["minilm, growth in total tokens, exponent"].got == "1.000"
     assert found["minilm, uniform 8x128, share of the int8 roofline"].state == "reached"
-    text = page([results])
-    assert "1.20 (110 to 11,000)" in text
-    assert "MatMul" in text
-    assert "int8, GOP/s" in text
+    for text in (page([results]), markdown.report([results])):
+        assert "1.20 (110 to 11,000)" in text
+        assert "MatMul" in text
+        assert "int8 800 GOP/s, fp32 200 GFLOP/s, 30 GB/s" in text
+    shape["int8_share"] = 0.49
+    assert states(results)["minilm, uniform 8x128, share of the int8 roofline"].state == "missed"
 
 
 def test_every_cause_names_a_figure() -> None:

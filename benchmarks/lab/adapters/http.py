@@ -46,12 +46,22 @@ class Http(Texts):
 
     def encode(self, texts: list[str]) -> NDArray[np.float32]:
         body = {"model": "lab", "input": texts, **({"truncate": True} if self.server == "cloister" else {})}
-        self.connection.request("POST", self.path, json.dumps(body), {"Content-Type": "application/json"})
-        answer = self.connection.getresponse()
-        data = answer.read()
-        if answer.status != 200:
-            raise OSError(f"status {answer.status}: {data[:300]!r}")
+        data, status = self._post(json.dumps(body))
+        if status != 200:
+            raise OSError(f"status {status}: {data[:300]!r}")
         return np.array([row["embedding"] for row in json.loads(data)["data"]], np.float32)
+
+    def _post(self, body: str) -> tuple[bytes, int]:
+        """One POST; on a new connection where the server closed the last one, as it does while it stands still."""
+        headers = {"Content-Type": "application/json"}
+        try:
+            self.connection.request("POST", self.path, body, headers)
+            answer = self.connection.getresponse()
+        except ConnectionError:
+            self.connection.close()
+            self.connection.request("POST", self.path, body, headers)
+            answer = self.connection.getresponse()
+        return answer.read(), answer.status
 
     def _healthy(self, path: str) -> bool:
         try:
