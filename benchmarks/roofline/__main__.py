@@ -100,8 +100,8 @@ def show(document: dict[str, Any]) -> None:
     print(document["machine"])
     bf16 = "not measured" if peaks["bf16"] is None else f"{peaks['bf16'] / 1e9:.0f}"
     print(
-        f"peaks, 10^9 operations per second: int8 {peaks['int8'] / 1e9:.0f}, bf16 {bf16}, fp32 {peaks['fp32'] / 1e9:.0f}"
-        f"; memory {peaks['bandwidth'] / 1e9:.1f} GB/s read"
+        f"peaks, 10^9 operations per second: int8 {peaks['int8'] / 1e9:.0f}, bf16 {bf16}, fp32 "
+        f"{peaks['fp32'] / 1e9:.0f}; memory {peaks['bandwidth'] / 1e9:.1f} GB/s read"
     )
     for name, shape in document["shapes"].items():
         print(
