@@ -104,6 +104,5 @@ def open_decoder(
     from .causal import CausalDecoder
     from .session import Session
 
-    # A step is hundreds of short parallel pieces: threads that sleep between them cost a sixth of its time.
-    session = Session(graph, {}, provider=provider, threads=threads, spinning=True)
+    session = Session(graph, {}, provider=provider, threads=threads, successive=True)
     return CausalDecoder(session, settings, context)
