@@ -30,12 +30,12 @@ PROMPTS = ["Hello", "Where is my parcel? I have been waiting for it.", "a", "One
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("batching")
     export(
-        save(home / "model", "qwen3", head_dim=16, max_position_embeddings=512), home / "bundle", precision="fp32,int4"
+        save(home / "model", "qwen3", head_dim=16, max_position_embeddings=512), home / "bundle", precision="fp32,int8,int4"
     )
     return home / "bundle"
 
 
-@pytest.fixture(scope="module", params=["fp32", "int4"])
+@pytest.fixture(scope="module", params=["fp32", "int8", "int4"])
 def engine(bundle: Path, request: pytest.FixtureRequest) -> Iterator[GeneratorEngine]:
     found = opened(bundle, variant=request.param)
     yield found
