@@ -80,7 +80,7 @@ def test_every_peer_is_in_the_report_or_named_with_its_reason(tmp_path: Path, mo
     assert ">wrong</b>" in page([results])
 
 
-def document(model: str = "minilm", **workloads: Any) -> dict[str, Any]:
+def document(model: str = "minilm", /, **workloads: Any) -> dict[str, Any]:
     """Results with these rounds of each peer, cosines of 1 but for a peer whose name says otherwise."""
     made = {}
     for load, peers in workloads.items():
