@@ -297,6 +297,17 @@ def test_a_way_that_would_pad_too_much_is_not_tried() -> None:
     assert run.ways({"modes": ["default"], "one_batch": False}, many) == ["default"]
 
 
+def test_after_the_first_rounds_the_slow_ones_rest() -> None:
+    times = {
+        (OURS, True): [1.0, 9.0, 1.0],
+        ("near", True): [4.0, 3.9, 4.1],
+        ("slow", True): [4.1] * 3,
+        ("gone", True): [],
+    }
+    assert run.near(times) == [(OURS, True), ("near", True)]
+    assert run.near({("alone", False): [9.0]}) == [("alone", False)]
+
+
 def test_workloads_have_the_tokens_that_they_name(tmp_path: Path) -> None:
     from benchmarks.lab.models import xlmr_tokenizer
 
