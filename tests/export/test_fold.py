@@ -8,15 +8,19 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from transformers import AutoModelForSequenceClassification
 
-from cloister.export import fold
+from cloister.export import export, fold
 from cloister.export.graph import Editor
+from cloister.runtime import load
 from cloister.runtime.bundle import read
 from cloister.runtime.session import Session
 from tests.conftest import MakeBundle
+from tests.support.models import save
 
 FLOAT = ir.TensorType(ir.DataType.FLOAT)
 
@@ -139,6 +143,26 @@ def test_a_bert_layer_keeps_only_the_sums_it_needs(make_bundle: MakeBundle) -> N
         assert len(biases) == (2 if precision == "int8" else 4)  # FastGelu adds its own
         # A row's largest value needs no floor but behind GELU, whose minimum bounds the other side.
         assert found["Max"] == (2 if precision == "int8" else 0)
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert", "roberta", "albert", "electra"])
+def test_a_model_with_biases_everywhere_gives_what_transformers_gives(tmp_path: Path, family: str) -> None:
+    """Random models have none, which would hide a bias that got lost."""
+    folder = save(tmp_path / "model", family, "text-classification")
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 1:
+                parameter.add_(0.3 * torch.randn(parameter.shape))
+    model.save_pretrained(folder)
+    export(folder, tmp_path / "bundle", precision="fp32")
+    engine = load(tmp_path / "bundle")
+    texts = ["", "Where is my parcel?", "The river rose four metres in six hours. " * 3]
+    tokens = engine.tokenize(texts, truncate=True)
+    for one, got in zip(tokens, engine.forward(tokens), strict=True):
+        with torch.no_grad():
+            wanted = model(input_ids=torch.from_numpy(one.ids)[None]).logits[0].numpy()
+        assert np.abs(got - wanted).max() <= 1e-5 * max(1.0, float(np.abs(wanted).max()))
 
 
 def files(bundle: Path) -> dict[str, bytes]:
