@@ -78,6 +78,11 @@ class Chat:
         names = sorted(self._special, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, names))) if names else None
 
+    @property
+    def has_template(self) -> bool:
+        """Whether messages can be read."""
+        return self._template is not None
+
     def render(self, messages: Sequence[Message]) -> str:
         """One text for people to read; raises InvalidInput."""
         return self._checked(messages).render([(m.role, m.content) for m in messages])
