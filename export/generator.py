@@ -1,4 +1,4 @@
-"""A decoder -> the graph of a precision, by onnxruntime-genai's model builder, run and compared before it is believed."""
+"""A decoder -> the graph of a precision, by onnxruntime-genai's model builder, run and compared before it counts."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""Texts that the small writer learns from, and those that it never sees; intents as questions with labels to choose from.
+"""Texts that the small writer learns from, and those that it never sees; intents as questions with labels.
 
 A folder holds the public data sets that benchmarks/README.md names.
 """
@@ -37,7 +37,7 @@ def plain(data: Path) -> list[str]:
     shared = (data / "pii_presidio_research" / "split_shared.jsonl").read_text("utf-8").splitlines()
     sentences = [json.loads(line)["full_text"] for line in shared]
     columns = [("ner_en_secfilings", "*.txt"), ("ner_en_btc", "*.conll"), ("ner_en_wnut17", "*train*.conll")]
-    words = [text for folder, names in columns for path in sorted((data / folder).glob(names)) for text in _words(path)]
+    words = [t for folder, names in columns for path in sorted((data / folder).glob(names)) for t in _words(path)]
     return [
         *paragraphs(data)[:-_HELD_PARAGRAPHS],
         *intents,

@@ -1,7 +1,7 @@
 """Train the small writer: a Qwen3 of 2.6 million parameters and a byte-level BPE tokenizer, from public texts.
 
-`python -m benchmarks.writer.train DATA OUT`: DATA holds the sets that benchmarks/README.md names. About ten minutes on two
-cores. The same seed, threads and machine give the same weights.
+`python -m benchmarks.writer.train DATA OUT`: DATA holds the sets that benchmarks/README.md names. A few minutes on two
+free cores. The same seed, threads and machine give the same weights.
 """
 
 import argparse
@@ -82,8 +82,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--epochs", type=float, default=3.0)
-    parser.add_argument("--questions", type=int, default=12_000)
+    parser.add_argument("--epochs", type=float, default=1.0)
+    parser.add_argument("--questions", type=int, default=5_000)
     given = parser.parse_args()
     torch.manual_seed(SEED)
     words = tokenizer(given.data)
@@ -109,7 +109,7 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         plan.step()
-        if step % 50 == 0 or step == steps - 1:
+        if step % 20 == 0 or step == steps - 1:
             print(f"step {step}: loss {loss.item():.3f}, {time.perf_counter() - start:.0f} s", flush=True)
     model.eval()
     model.generation_config.eos_token_id = [words.convert_tokens_to_ids(t) for t in (CLOSE, END)]
