@@ -82,7 +82,7 @@ def _redactor(policy: str) -> Any:
 
 
 class _Answer:
-    """A text as it comes. With a redactor the model sees placeholders, what it writes is searched, and values return."""
+    """A text as it comes. With a redactor the model sees placeholders, and the answer is searched and restored."""
 
     def __init__(self, engine: Any, prompt: Any, options: Any, redactor: Any) -> None:
         from ..runtime.prompts import Texts
