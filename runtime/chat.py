@@ -125,7 +125,7 @@ class Chat:
                 code="chat_template_missing",
             )
         items: Sequence[Any] = messages
-        if not items or not all(isinstance(m, Message) for m in items):
+        if not isinstance(items, list | tuple) or not items or not all(isinstance(m, Message) for m in items):
             raise InvalidInput("messages are expected", hint="pass at least one Message(role, content)")
         if any(m.role not in get_args(Role) for m in messages):
             raise InvalidInput("a message has an unknown role", hint=f"role is one of {', '.join(get_args(Role))}")
