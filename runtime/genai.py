@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import BundleError, MissingExtra
 from .manifest import GeneratorSettings
-from .session import onnxruntime
+from .session import onnxruntime, require
 
 Floats = NDArray[np.float32]
 
@@ -52,6 +52,7 @@ class Decoder:
 
     Raises:
         BundleError: the library does not accept the graph.
+        ProviderError, Unsupported: see `session.require`.
         MissingExtra: the library is not installed.
     """
 
@@ -59,6 +60,7 @@ class Decoder:
         self, graph: bytes | Path, settings: GeneratorSettings, context: int, *, provider: str, threads: int
     ) -> None:
         module = genai()
+        require(provider, "generate-gpu")
         self._module = module
         self.context = context
         self.vocabulary = settings.vocabulary

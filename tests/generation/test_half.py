@@ -60,7 +60,7 @@ def test_a_machine_without_a_device_takes_the_other_variant_or_says_what_it_need
     for options in (Options(), Options(provider="cuda"), Options(provider="cpu")):
         with pytest.raises(ProviderError) as raised:
             load(tmp_path / "half", options=options)
-        assert raised.value.hint
+        assert "cuda" in f"{raised.value.message} {raised.value.hint}"
     done = CliRunner().invoke(app, ["inspect", str(tmp_path / "half")], catch_exceptions=False)
     assert "does not run on this machine" in done.stdout
 

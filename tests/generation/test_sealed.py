@@ -129,3 +129,12 @@ def test_every_command_opens_it(plain: dict[str, Path], seals: dict[str, Ground]
     )
     assert measured["bundles"][0]["digest"] == shown["digest"]
     assert measured["bundles"][0]["latency"][0]["median_ms"] > 0
+
+
+def test_a_model_cannot_set_options_of_its_own(plain: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a profile, which onnxruntime would write to the disk."""
+    monkeypatch.setenv("ORT_LOAD_CONFIG_FROM_MODEL", "1")
+    for bundle in plain.values():
+        with pytest.raises(CloisterError) as error:
+            load(bundle)
+        assert error.value.code == "unsupported"
