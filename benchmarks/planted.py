@@ -2,9 +2,9 @@
 
 `python -m benchmarks.planted [COUNT]` (10,000): requests to the whole service over its ASGI interface, with a policy
 that replaces every structured identifier. Each holds one to three values of 37 kinds in messages of a chat or in a
-prompt, English or Chinese, half of them streamed, and in every third one a placeholder of an earlier request or one that
-nobody was given. The model echoes: tokenizer, chat template and stream are a bundle's, and what it writes is the last
-message as it saw it. Counted are values in the tokens that the model was given (as they are, and by their letters
+prompt, English or Chinese, half of them streamed, and in every third one a placeholder of an earlier request or one
+that nobody was given. The model echoes: tokenizer, chat template and stream are a bundle's, and what it writes is the
+last message as it saw it. Counted are values in the tokens that the model was given (as they are, and by their letters
 and digits alone), answers that are not the message word for word, and values in an answer that its own request did not
 have.
 """
@@ -158,7 +158,7 @@ async def main(count: int, folder: Path) -> Tally:
 
 
 if __name__ == "__main__":
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request
+    logging.disable(logging.INFO)  # a line for every request
     with tempfile.TemporaryDirectory() as scratch:
         start = time.perf_counter()
         found = asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000, Path(scratch)))

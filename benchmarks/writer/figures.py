@@ -1,8 +1,8 @@
 """What rounding the small writer's weights changes, in what it says of texts and in the labels it chooses.
 
-`python -m benchmarks.writer.figures DATA MODEL OUT`: exports the model of `benchmarks.writer.train` to int4, int8 and fp32
-(writing the bundle to OUT) and prints the figures of the export's own probe texts, those on held-out paragraphs and
-questions, and how often the right label of ten is chosen, by the chat template and without it.
+`python -m benchmarks.writer.figures DATA MODEL OUT`: exports the model of `benchmarks.writer.train` to int4, int8 and
+fp32 (writing the bundle to OUT) and prints the figures of the export's own probe texts, those on held-out paragraphs
+and questions, and how often the right label of ten is chosen, by the chat template and without it.
 """
 
 import argparse
@@ -88,8 +88,8 @@ def main() -> None:
         )
         chosen = {name: right(engine, questions, chat) for name, chat in (("chat", True), ("text", False))}
         print(
-            f"{'':<8}{'labels':<10}right of {len(questions)} with ten to choose from: {chosen['chat']:.1%} asked in the "
-            f"chat template, {chosen['text']:.1%} as one text",
+            f"{'':<8}{'labels':<10}right of {len(questions)} with ten to choose from: {chosen['chat']:.1%} asked in "
+            f"the chat template, {chosen['text']:.1%} as one text",
             flush=True,
         )
         engine.close()
