@@ -1,6 +1,7 @@
 """What a generator's variant writes beside its source model in float32, and how much of a difference is let through."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,8 +14,6 @@ from ..runtime.sampling import log_softmax
 from .decoder import DecoderSource, prompt
 from .texts import PROBES
 
-Floats = NDArray[np.float32]
-
 _PROMPTS, _GREEDY, _TOKENS = 2, 64, 24
 # docs/generation.md says what these were measured on, and benchmarks/README.md how.
 LIMITS: dict[Precision, GenerationLimits] = {
@@ -26,37 +25,25 @@ LIMITS: dict[Precision, GenerationLimits] = {
 
 
 def compare(source: DecoderSource, decoder: Decoder, precision: Precision) -> tuple[Parity, GenerationParity]:
-    """Run both over the probe texts, token by token."""
-    wanted, got, targets, cosines = [], [], [], []
+    """Run both over the probe texts, token by token. What is held at once is the logits of one text."""
     prompts = [prompt(source, text)[:_TOKENS] for text in PROBES]
-    for ids in (p for p in prompts if len(p) > 1):
-        with torch.no_grad():
-            rows = source.model(torch.tensor([ids])).logits[0].float().numpy()
-        sequence = decoder.sequence(len(ids) + 1)
-        found = np.stack([sequence.append([token]) for token in ids])
-        wanted.append(rows)
-        got.append(found)
-        targets.append(ids[1:])
-        a, b = rows.astype(np.float64).ravel(), found.astype(np.float64).ravel()
-        cosines.append(float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) + 1e-30)))
-    one, other = np.concatenate(wanted), np.concatenate(got)
-    logs = np.stack([log_softmax(row) for row in one]), np.stack([log_softmax(row) for row in other])
-    divergence = (np.exp(logs[0]) * (logs[0] - logs[1])).sum(1)
-    agreement = float((one.argmax(1) == other.argmax(1)).mean())
+    places = [_place(source, decoder, ids) for ids in prompts if len(ids) > 1]
+    divergence = np.concatenate([place.divergence for place in places])
+    agreement = float(np.concatenate([place.same for place in places]).mean())
     steps, equal = _greedy(source, decoder, prompts[:_PROMPTS])
     parity = Parity(
-        samples=len(wanted),
-        cosine_min=min(cosines),
-        cosine_mean=float(np.mean(cosines)),
-        max_abs_error=float(np.abs(one - other).max()),
+        samples=len(places),
+        cosine_min=min(place.cosine for place in places),
+        cosine_mean=float(np.mean([place.cosine for place in places])),
+        max_abs_error=max(place.error for place in places),
         label_agreement=agreement,
     )
     figures = GenerationParity(
         kl_mean=float(divergence.mean()),
         kl_max=float(divergence.max()),
         top1_agreement=agreement,
-        perplexity=_perplexity(got, targets),
-        source_perplexity=_perplexity(wanted, targets),
+        perplexity=_perplexity([place.lost for place in places]),
+        source_perplexity=_perplexity([place.source_lost for place in places]),
         greedy_steps=steps,
         greedy_equal=equal,
         limits=LIMITS[precision],
@@ -64,10 +51,39 @@ def compare(source: DecoderSource, decoder: Decoder, precision: Precision) -> tu
     return parity, figures
 
 
+@dataclass(frozen=True)
+class _Places:
+    """What was found at the places of one text. Shape: arrays `[n]`, losses `[n - 1]`, in nats."""
+
+    divergence: NDArray[np.float64]
+    same: NDArray[np.bool_]
+    lost: NDArray[np.float64]
+    source_lost: NDArray[np.float64]
+    cosine: float
+    error: float
+
+
+def _place(source: DecoderSource, decoder: Decoder, ids: list[int]) -> _Places:
+    with torch.no_grad():
+        wanted = source.model(torch.tensor([ids])).logits[0].float().numpy()
+    sequence = decoder.sequence(len(ids) + 1)
+    got = np.stack([sequence.append([token]) for token in ids])
+    one, other = (np.stack([log_softmax(row) for row in rows]) for rows in (wanted, got))
+    at = np.arange(len(ids) - 1), np.asarray(ids[1:])
+    a, b = wanted.astype(np.float64).ravel(), got.astype(np.float64).ravel()
+    return _Places(
+        divergence=(np.exp(one) * (one - other)).sum(1),
+        same=wanted.argmax(1) == got.argmax(1),
+        lost=-other[at],
+        source_lost=-one[at],
+        cosine=float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) + 1e-30)),
+        error=float(np.abs(wanted - got).max()),
+    )
+
+
 def gate(figures: GenerationParity, precision: Precision) -> None:
     """Raises DriftError where a variant differs from its source by more than its precision's limits."""
     limits = LIMITS[precision]
-    # The least share of equal choices is given up to one position in a hundred: one flip of few is not a difference.
     if not figures.kl_mean <= limits.kl_mean:
         raise _drift(f"divergence {figures.kl_mean:.3g} nats, allowed are {limits.kl_mean:g}")
     if not figures.top1_agreement >= limits.top1_agreement:
@@ -89,9 +105,8 @@ def _drift(what: str) -> DriftError:
     )
 
 
-def _perplexity(rows: Sequence[Floats], targets: Sequence[Sequence[int]]) -> float:
-    lost = [-log_softmax(row)[t] for table, ids in zip(rows, targets, strict=True) for row, t in zip(table, ids)]  # noqa: B905 - the last row has no target
-    return float(np.exp(min(float(np.mean(lost)), 700.0)))
+def _perplexity(lost: Sequence[NDArray[np.float64]]) -> float:
+    return float(np.exp(min(float(np.concatenate(lost).mean()), 700.0)))
 
 
 def _greedy(source: DecoderSource, decoder: Decoder, prompts: Sequence[list[int]]) -> tuple[int, int]:
