@@ -20,7 +20,7 @@ from .original import tokenized
 from .source import Source, quiet
 from .texts import CONTEXTS, PROBES
 
-OPSET = 21
+OPSET = 24
 OUTPUT = "output"
 
 
