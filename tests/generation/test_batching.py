@@ -4,6 +4,7 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloister import ModelFailed, Overloaded
+from cloister import ModelFailed, Overloaded, Unavailable
 from cloister.export import export
 from cloister.runtime import Options, load
 from cloister.runtime.decoding import CHUNK
 from cloister.runtime.generate import GeneratorEngine
-from cloister.runtime.generation import Generation, GenerationOptions
+from cloister.runtime.generation import Constraint, Generation, GenerationOptions
 from cloister.runtime.keyvalues import KeyValues, Shape
 from cloister.runtime.loop import ROWS
 from cloister.runtime.prefixes import Block, Prefixes, after, root
@@ -30,12 +31,14 @@ PROMPTS = ["Hello", "Where is my parcel? I have been waiting for it.", "a", "One
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("batching")
     export(
-        save(home / "model", "qwen3", head_dim=16, max_position_embeddings=512), home / "bundle", precision="fp32,int4"
+        save(home / "model", "qwen3", head_dim=16, max_position_embeddings=512),
+        home / "bundle",
+        precision="fp32,int8,int4",
     )
     return home / "bundle"
 
 
-@pytest.fixture(scope="module", params=["fp32", "int4"])
+@pytest.fixture(scope="module", params=["fp32", "int8", "int4"])
 def engine(bundle: Path, request: pytest.FixtureRequest) -> Iterator[GeneratorEngine]:
     found = opened(bundle, variant=request.param)
     yield found
@@ -206,24 +209,45 @@ def test_memory_of_a_row_goes_back_when_it_is_freed() -> None:
     assert not any(array[1].any() for array in memory.arrays)
 
 
-def test_leaving_early_frees_the_sequence(engine: GeneratorEngine) -> None:
-    with engine.generate("Hello", greedy(400)) as generation:
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Every third step waits for it."""
+    from cloister.runtime.causal import CausalBatch
+
+    opened, steps, step = threading.Event(), count(1), CausalBatch.step
+
+    def waiting(self: CausalBatch, tokens: Any) -> Any:
+        if next(steps) % 3 == 0:
+            assert opened.wait(20)
+        return step(self, tokens)
+
+    monkeypatch.setattr(CausalBatch, "step", waiting)
+    return opened
+
+
+ENDLESS = greedy(400, constraint=Constraint(regex="[a-z ]{400}"))
+
+
+def test_leaving_early_frees_the_sequence(engine: GeneratorEngine, gate: threading.Event) -> None:
+    with engine.generate("Hello", ENDLESS) as generation:
         next(iter(generation))
+    gate.set()
     assert generation.summary.finish_reason == "cancelled"
+    assert generation.summary.completion_tokens <= 4
     idle(engine)
     assert len(engine._loop._rows) == 0
     gc.collect()
     assert not [one for one in gc.get_objects() if type(one) is KeyValues]
 
 
-def test_a_text_that_nobody_holds_is_not_written_any_further(engine: GeneratorEngine) -> None:
-    generation = engine.generate("Hello", greedy(400))
-    next(generation.pieces())
+def test_a_text_that_nobody_holds_is_not_written_any_further(engine: GeneratorEngine, gate: threading.Event) -> None:
+    generation = engine.generate("Hello", ENDLESS)
     text = generation._text  # type: ignore[attr-defined]
     del generation
     gc.collect()
+    gate.set()
     idle(engine)
-    assert text.completion_tokens < 400
+    assert text.completion_tokens <= 4
     assert text.channel.summary.finish_reason == "cancelled"
 
 
@@ -275,11 +299,20 @@ def test_more_texts_than_rows_are_all_written(bundle: Path) -> None:
     assert len(set(texts)) <= 5
     assert engine.backlog == 0
     assert all(one.summary.finish_reason in ("length", "stop") for one in made)
-    waiting = [engine.generate(PROMPTS[0], greedy(300)) for _ in range(8)]
-    next(waiting[-1].pieces())
-    assert engine.backlog > 0
     engine.close()
-    assert {one.summary.finish_reason for one in waiting} <= {"cancelled", "stop"}
+
+
+def test_a_closed_engine_ends_what_it_writes(bundle: Path, gate: threading.Event) -> None:
+    engine = opened(bundle, variant="int4")
+    texts = [engine.generate(PROMPTS[0], ENDLESS) for _ in range(8)]
+    pieces = texts[0].pieces()
+    next(pieces)
+    assert engine.backlog > 0
+    gate.set()
+    engine.close()
+    assert [one.summary.finish_reason for one in texts] == ["cancelled"] * 8
+    with pytest.raises(Unavailable):
+        engine.generate(PROMPTS[0], ENDLESS)
 
 
 def test_memory_counts_what_runs_waits_and_is_needed_beside(bundle: Path) -> None:
