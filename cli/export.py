@@ -10,7 +10,7 @@ import typer
 
 from .. import InvalidInput, StorageError
 from .progress import steps
-from .table import accuracy, show
+from .table import accuracy, generation, show
 
 
 def export(
@@ -142,6 +142,8 @@ def _variant(made: dict[str, Any]) -> dict[str, str]:
     }
     if figures["label_agreement"] is not None:
         rows[f"{name} labels"] = f"{figures['label_agreement']:.1%} equal to the source model's"
+    if made["generation"] is not None:
+        rows[f"{name} text"] = generation(made["generation"])
     if made["accuracy"] is not None:
         rows[f"{name} accuracy"] = accuracy(made["accuracy"])
     return rows

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,7 +54,7 @@ def generate(
     engine = load(bundle, options=found, unseal=unseal(identity, public_key, min_version, bundle_id))
     try:
         if prompt is not None:
-            _print(engine, prompt, options, redactor)
+            _print(_Answer(engine, prompt, options, redactor))
         elif sys.stdin.isatty():
             _chat(engine, options, redactor)
         elif not _batch(engine, options, redactor):
@@ -80,25 +81,47 @@ def _redactor(policy: str) -> Any:
     return Redactor(policy=policy)
 
 
-def _answer(engine: Any, prompt: Any, options: Any, redactor: Any) -> tuple[str, Any]:
-    """The whole text and how it ended; with a redactor the model sees placeholders, and the answer is restored."""
-    if redactor is None:
-        text = engine.generate(prompt, options)
-        return text.text(), text.summary
-    if isinstance(prompt, str):
-        redaction = redactor.redact(prompt)
-        text = engine.generate(redaction.text, options)
-        return redaction.restore(text.text()), text.summary
-    raise InvalidInput("--policy redacts plain prompts", hint="give prompts, not messages, or use `cloister serve`")
+class _Answer:
+    """A text as it comes. With a redactor the model sees placeholders, and the answer is searched and restored."""
+
+    def __init__(self, engine: Any, prompt: Any, options: Any, redactor: Any) -> None:
+        from ..runtime.prompts import Texts
+
+        asked, own = prompt, options
+        self._back = self._scan = None
+        if redactor is not None:
+            texts = Texts([prompt if isinstance(prompt, str) else tuple(prompt)], options)
+            conversation = redactor.redact_together(texts.found)
+            (asked,), own = texts.guarded(conversation.texts)
+            in_json = options.constraint is not None and options.constraint.json_schema is not None
+            self._back, self._scan = conversation.restoring(in_json=in_json), conversation.scan()
+        self._generation = engine.generate(asked, own)
+
+    def __iter__(self) -> Iterator[str]:
+        with self._generation as generation:
+            if self._back is None or self._scan is None:
+                yield from generation
+                return
+            for piece in generation:
+                yield self._back.feed(self._scan.feed(piece))
+                if self._scan.stopped:
+                    break
+            yield self._back.feed(self._scan.close()) + self._back.close()
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        found = self._generation.summary
+        stopped = self._scan is not None and self._scan.stopped
+        return {
+            "finish_reason": "content_filter" if stopped else found.finish_reason,
+            "prompt_tokens": found.prompt_tokens,
+            "completion_tokens": found.completion_tokens,
+        }
 
 
-def _print(engine: Any, prompt: Any, options: Any, redactor: Any) -> str:
-    if redactor is not None:
-        answer, _ = _answer(engine, prompt, options, redactor)
-        sys.stdout.write(answer + "\n")
-        return answer
+def _print(answer: Iterable[str]) -> str:
     pieces = []
-    for piece in engine.generate(prompt, options):
+    for piece in answer:
         pieces.append(piece)
         sys.stdout.write(piece)
         sys.stdout.flush()
@@ -107,10 +130,10 @@ def _print(engine: Any, prompt: Any, options: Any, redactor: Any) -> str:
 
 
 def _chat(engine: Any, options: Any, redactor: Any) -> None:
+    """Until the end of input. An interrupt ends an answer, or the chat where nothing is being written."""
     from ..runtime.generation import Message
+    from . import report
 
-    if redactor is not None:
-        raise InvalidInput("--policy redacts plain prompts", hint="give a prompt, or use `cloister serve`")
     messages: list[Message] = []
     while True:
         sys.stderr.write("> ")
@@ -118,9 +141,21 @@ def _chat(engine: Any, options: Any, redactor: Any) -> None:
         line = sys.stdin.readline()
         if not line:
             return
-        if line.strip():
-            messages.append(Message("user", line.rstrip("\n")))
-            messages.append(Message("assistant", _print(engine, messages, options, None)))
+        if not line.strip():
+            continue
+        messages.append(Message("user", line.rstrip("\n")))
+        try:
+            text = _print(_Answer(engine, messages, options, redactor))
+        except KeyboardInterrupt:
+            sys.stdout.write("\n")
+            messages.pop()
+        except CloisterError as error:
+            if error.code == "chat_template_missing":
+                raise
+            report(error)
+            messages.pop()
+        else:
+            messages.append(Message("assistant", text))
 
 
 def _batch(engine: Any, options: Any, redactor: Any) -> bool:
@@ -134,13 +169,8 @@ def _batch(engine: Any, options: Any, redactor: Any) -> bool:
                 line = json.loads(raw.decode("utf-8"))
             except (ValueError, RecursionError):
                 raise InvalidInput("the line is not JSON in UTF-8", hint=_HINT) from None
-            answer, summary = _answer(engine, _prompt(line), options, redactor)
-            result: dict[str, Any] = {
-                "text": answer,
-                "finish_reason": summary.finish_reason,
-                "prompt_tokens": summary.prompt_tokens,
-                "completion_tokens": summary.completion_tokens,
-            }
+            answer = _Answer(engine, _prompt(line), options, redactor)
+            result: dict[str, Any] = {"text": "".join(answer), **answer.summary}
         except CloisterError as error:
             whole = False
             result = {"error": {"code": error.code, "message": str(error)}}

@@ -9,7 +9,7 @@ import typer
 
 from .. import CloisterError
 from .options import BundleId, Identity, MinVersion, PublicKey, unseal
-from .table import accuracy, show
+from .table import accuracy, generation, show
 
 
 def inspect(
@@ -28,7 +28,8 @@ def inspect(
 
     from ..runtime.bundle import read
 
-    found = read(bundle, unseal=unseal(identity, public_key, min_version, bundle_id))
+    keys = unseal(identity, public_key, min_version, bundle_id)
+    found = read(bundle, unseal=keys, keep=lambda manifest: manifest.reports)
     manifest = found.manifest
     if as_json:
         fields: dict[str, Any] = {"digest": found.digest, "size_bytes": found.size, **msgspec.to_builtins(manifest)}
@@ -71,6 +72,8 @@ def inspect(
             rows["  parity"] += ", on a CPU twin: checked again when it first loads"
         if figures.label_agreement is not None:
             rows["  labels"] = f"{figures.label_agreement:.1%} equal to the source model's"
+        if variant.generation is not None:
+            rows["  text"] = generation(msgspec.to_builtins(variant.generation))
         if variant.accuracy is not None:
             rows["  accuracy"] = accuracy(msgspec.to_builtins(variant.accuracy))
         rows = {name.replace("  ", f"{variant.name} ", 1): value for name, value in rows.items()}

@@ -41,6 +41,14 @@ def predict(
             help='With --labels on a text-generation bundle: JSON Lines {"text": …, "label": …} to show first.'
         ),
     ] = None,
+    chat: Annotated[
+        bool | None,
+        typer.Option(
+            "--chat/--no-chat",
+            help="With --labels on a text-generation bundle: ask in the model's chat template, or as one text. "
+            "[default: the template where there is one]",
+        ),
+    ] = None,
     top_k: Annotated[int, typer.Option(help="Fill-mask: most candidates of a mask.", min=1)] = 5,
     truncate: Annotated[
         bool, typer.Option("--truncate", help="Answer a text over the window from its beginning.")
@@ -65,10 +73,14 @@ def predict(
     options = Options(provider=provider.value, variant=variant)
     engine = load(bundle, options=options, unseal=unseal(identity, public_key, min_version, bundle_id))
     asked: dict[str, Any] = {"truncate": truncate, "top_k": top_k, "labels": _labels(labels)}
+    if (examples is not None or chat is not None) and engine.task != "text-generation":
+        raise InvalidInput(
+            "this model takes no examples and no chat", hint="--examples and --chat need a text-generation bundle"
+        )
     if examples is not None:
-        if not engine.generates:
-            raise InvalidInput("this model takes no examples", hint="--examples needs a text-generation bundle")
         asked["examples"] = _examples(examples)
+    if chat is not None:
+        asked["chat"] = chat
     engine.predict([], **asked)  # labels that do not fit are one error, not one for each line
     lines = _arguments(texts) if texts else _read(sys.stdin.buffer)
     failed = False

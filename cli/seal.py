@@ -15,6 +15,7 @@ from .options import Identity, PublicKey, unseal
 if TYPE_CHECKING:
     from ..privacy.seal import Contents
     from ..privacy.unseal import Unseal
+    from ..runtime.manifest import Manifest
 
 
 def seal(
@@ -102,4 +103,11 @@ def _contents(source: Path, keys: Unseal | None) -> tuple[Contents, str | None]:
         return Contents("bundle", read(source, unseal=keys).contents), opened.seal.id
     if source.is_file():
         return read_file(source), None
-    return Contents("bundle", read(source, unseal=keys).contents), None
+    return Contents("bundle", read(source, unseal=keys, keep=_everything).contents), None
+
+
+def _everything(manifest: Manifest) -> list[str]:
+    from ..runtime.bundle import require_sealable
+
+    require_sealable(manifest)
+    return [file.name for file in manifest.files]

@@ -30,5 +30,22 @@ def accuracy(figures: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
+def generation(figures: Mapping[str, Any]) -> str:
+    """A generator's variant against its source model in one line, from the fields of the manifest."""
+    limits = figures["limits"] or dict.fromkeys(("kl_mean", "top1_agreement", "perplexity_change"))
+    least, before = limits["top1_agreement"], figures["source_perplexity"]
+    change = limits["perplexity_change"]
+    return "; ".join(
+        [
+            f"divergence {figures['kl_mean']:.3g} nats" + _allowed(limits["kl_mean"]),
+            f"same most probable token in {figures['top1_agreement']:.1%}"
+            + ("" if least is None else f", at least {least:.0%}"),
+            f"perplexity {figures['perplexity'] / before - 1:+.2%}"
+            + ("" if change is None else f", allowed {change:+.0%}"),
+            f"{figures['greedy_equal']} of {figures['greedy_steps']} greedy steps the source's",
+        ]
+    )
+
+
 def _allowed(budget: float | None) -> str:
     return "" if budget is None else f", allowed {budget:g}"

@@ -1,28 +1,18 @@
-"""A decoder folder -> a generator: built by onnxruntime-genai's model builder, judged against PyTorch in float32."""
+"""A decoder folder or hub id -> model, tokenizer, settings; adapters merged. The weights are float32, in PyTorch."""
 
 import contextlib
-import io
-import json
-import logging
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import numpy as np
-import onnx
 import torch
-from numpy.typing import NDArray
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from .. import DriftError, ExportError
+from .. import ExportError
 from ..runtime.chat import Chat
-from ..runtime.decoding import Decoder, open_decoder
-from ..runtime.genai import model_builder
-from ..runtime.manifest import GenerationParity, GeneratorSettings, Parity, Precision, Sampling, TokenizerSettings
-from ..runtime.sampling import log_softmax
+from ..runtime.manifest import GeneratorSettings, Sampling, TokenizerSettings
 from ..runtime.tokens import TextTokenizer
 from .source import (
     _as_export_error,
@@ -32,18 +22,10 @@ from .source import (
     _tokenizer_json,
     _weight_files,
     _window,
+    architecture,
+    is_adapter,
     quiet,
 )
-from .texts import PROBES
-
-Floats = NDArray[np.float32]
-
-PROVIDERS: dict[Precision, str] = {"int4": "cpu", "int8": "cpu", "fp32": "cpu", "fp16": "cuda"}
-_PROMPTS, _GREEDY, _TOKENS = 2, 64, 24
-_LARGEST = (1 << 31) - (1 << 20)
-# Divergence from the source's next-token distribution, mean over probe positions, in nats. fp32 and fp16 differ by
-# rounding alone; int8 and int4 by what their weights lose.
-_LIMITS: dict[Precision, float] = {"fp32": 1e-4, "fp16": 0.01, "int8": 0.05, "int4": 1.0}
 
 
 @dataclass(repr=False)
@@ -52,12 +34,14 @@ class DecoderSource:
 
     Attributes:
         folder: a complete model folder: the source's, or one into which adapters were merged.
+        scratch: an empty folder for large files, which is there until `read_decoder` ends.
         model: float32, in evaluation mode.
         window: most tokens of prompt and text.
     """
 
     name: str
     folder: Path
+    scratch: Path
     model: Any
     tokenizer: Any
     tokenizer_json: str
@@ -69,17 +53,14 @@ class DecoderSource:
 
 
 def is_decoder(source: str, task: str | None) -> bool:
-    """Whether a source is a model that writes text without an encoder, or an adapter for one."""
+    """Whether a source is a model that writes text without an encoder, or an adapter for one.
+
+    Raises:
+        ExportError: there is no such folder or model.
+    """
     if task is not None:
         return task == "text-generation"
-    root = Path(source)
-    if (root / "adapter_config.json").is_file():
-        return True
-    try:
-        named = json.loads((root / "config.json").read_text("utf-8")).get("architectures") or [""]
-    except (OSError, ValueError, AttributeError):
-        return False
-    return str(named[0]).endswith(("ForCausalLM", "GPT2LMHeadModel"))
+    return is_adapter(source) or architecture(source).endswith(("ForCausalLM", "GPT2LMHeadModel"))
 
 
 @contextlib.contextmanager
@@ -90,8 +71,8 @@ def read_decoder(source: str) -> Iterator[DecoderSource]:
         ExportError: no weights, no tokenizer, an unknown architecture, a tokenizer that does not fit the model.
     """
     root = _folder(source)
-    with tempfile.TemporaryDirectory(prefix="cloister-") as scratch, quiet():
-        folder = _merged(root, Path(scratch)) if (root / "adapter_config.json").is_file() else root
+    with tempfile.TemporaryDirectory(prefix="cloister-") as merged, tempfile.TemporaryDirectory() as made, quiet():
+        folder = _merged(root, Path(merged)) if (root / "adapter_config.json").is_file() else root
         weights = _weight_files(folder)
         with _as_export_error("the model cannot be loaded", "weights_invalid"):
             config: Any = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
@@ -114,6 +95,7 @@ def read_decoder(source: str) -> Iterator[DecoderSource]:
         yield DecoderSource(
             name=root.name if Path(source).exists() else source,
             folder=folder,
+            scratch=Path(made),
             model=model,
             tokenizer=tokenizer,
             tokenizer_json=text,
@@ -190,175 +172,6 @@ def _settings(model: Any, tokenizer: Any, has_template: bool) -> GeneratorSettin
     )
 
 
-@dataclass(repr=False)
-class Built:
-    """A graph of one precision with its figures.
-
-    Attributes:
-        graph: a serialized ONNX model, its weights inside.
-        golden: logits after each golden prompt.
-    """
-
-    graph: bytes
-    model_type: str
-    parity: Parity
-    figures: GenerationParity
-    golden: list[Floats]
-    quantized: int
-    left: int
-
-
-GOLDEN: tuple[str, ...] = PROBES[:4]
-
-
-def build(source: DecoderSource, precision: Precision, threads: int) -> Built:
-    """Build a precision's graph, run it and compare.
-
-    Raises:
-        ExportError: the builder does not know the architecture, or the graph is over 2 GiB.
-        DriftError: it differs from the source by more than the precision's limit.
-    """
-    graph, model_type = _graph(source, precision)
-    settings = msgspec.structs.replace(source.settings, model_type=model_type)
-    model = onnx.load_model_from_string(graph)
-    kinds = [node.op_type for node in model.graph.node]
-    quantized, left = kinds.count("MatMulNBits"), kinds.count("MatMul") + kinds.count("Gemm")
-    if PROVIDERS[precision] != "cpu":
-        raise ExportError(
-            "fp16 is made for CUDA, and is not compared without it",
-            hint="use --precision int4, int8 or fp32",
-            code="precision_unsupported",
-        )
-    decoder = open_decoder(graph, settings, source.window, provider="cpu", threads=threads)
-    with _as_export_error("the graph that was built does not run", "export_failed"):
-        parity, figures = _compare(source, decoder)
-    if precision == "fp32" and figures.greedy_equal != figures.greedy_steps:
-        raise _drift(f"{figures.greedy_equal} of {figures.greedy_steps} greedy tokens are the source's")
-    if not figures.kl_mean <= _LIMITS[precision]:
-        raise _drift(f"divergence {figures.kl_mean:.3g} nats, allowed are {_LIMITS[precision]:g}")
-    golden = [decoder.sequence(source.window).append(_prompt(source, text)) for text in GOLDEN]
-    return Built(graph, model_type, parity, figures, golden, quantized, left)
-
-
-def _drift(what: str) -> DriftError:
-    return DriftError(
-        f"the exported generator differs from the source model: {what}",
-        hint="try --precision int8 or fp32, and report the architecture",
-    )
-
-
-def _graph(source: DecoderSource, precision: Precision) -> tuple[bytes, str]:
-    builder: Any = model_builder()
-    provider = PROVIDERS[precision]
-    with tempfile.TemporaryDirectory(prefix="cloister-") as scratch:
-        where = ["", str(source.folder), f"{scratch}/out", precision, provider, f"{scratch}/cache"]
-        try:
-            with _silent():
-                options = builder.parse_extra_options(*where, ["hf_token=false", "prune_lm_head=true"])
-                builder.create_model(*where, **options)
-        except NotImplementedError as error:
-            raise ExportError(
-                f"the architecture {source.model.config.architectures[0]} cannot be exported as a generator",
-                hint="docs/generation.md lists what is supported",
-                code="architecture_unsupported",
-            ) from error
-        except Exception as error:
-            raise ExportError(
-                "the model builder of onnxruntime-genai failed on this model",
-                hint="check that the folder is complete; docs/generation.md lists supported architectures",
-                code="export_failed",
-            ) from error
-        out = Path(scratch, "out")
-        if sum(path.stat().st_size for path in out.glob("model.onnx*")) > _LARGEST:
-            raise ExportError(
-                "the generator is larger than one ONNX file can be (2 GiB)",
-                hint="use --precision int4, or a smaller model",
-                code="model_too_large",
-            )
-        model_type = json.loads((out / "genai_config.json").read_text())["model"]["type"]
-        return onnx.load(out / "model.onnx").SerializeToString(), str(model_type)
-
-
-@contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """The builder prints, and logs every layer."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        logging.disable(before)
-
-
-def _prompt(source: DecoderSource, text: str) -> list[int]:
+def prompt(source: DecoderSource, text: str) -> list[int]:
+    """A text as the prompt it is to this model, at most half its window long."""
     return Chat(source.words, None, source.settings.start_id).tokens(text)[: source.window // 2]
-
-
-def _compare(source: DecoderSource, decoder: Decoder) -> tuple[Parity, GenerationParity]:
-    wanted, got, targets, cosines = [], [], [], []
-    prompts = [_prompt(source, text)[:_TOKENS] for text in PROBES]
-    for ids in (p for p in prompts if len(p) > 1):
-        with torch.no_grad():
-            rows = source.model(torch.tensor([ids])).logits[0].float().numpy()
-        sequence = decoder.sequence(len(ids) + 1)
-        found = np.stack([sequence.append([token]) for token in ids])
-        wanted.append(rows)
-        got.append(found)
-        targets.append(ids[1:])
-        a, b = rows.astype(np.float64).ravel(), found.astype(np.float64).ravel()
-        cosines.append(float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) + 1e-30)))
-    one, other = np.concatenate(wanted), np.concatenate(got)
-    logs = np.stack([log_softmax(row) for row in one]), np.stack([log_softmax(row) for row in other])
-    divergence = (np.exp(logs[0]) * (logs[0] - logs[1])).sum(1)
-    agreement = float((one.argmax(1) == other.argmax(1)).mean())
-    steps, equal = _greedy(source, decoder, prompts[:_PROMPTS])
-    parity = Parity(
-        samples=len(wanted),
-        cosine_min=min(cosines),
-        cosine_mean=float(np.mean(cosines)),
-        max_abs_error=float(np.abs(one - other).max()),
-        label_agreement=agreement,
-    )
-    figures = GenerationParity(
-        kl_mean=float(divergence.mean()),
-        kl_max=float(divergence.max()),
-        top1_agreement=agreement,
-        perplexity=_perplexity(got, targets),
-        source_perplexity=_perplexity(wanted, targets),
-        greedy_steps=steps,
-        greedy_equal=equal,
-    )
-    return parity, figures
-
-
-def _perplexity(rows: Sequence[Floats], targets: Sequence[Sequence[int]]) -> float:
-    lost = [-log_softmax(row)[t] for table, ids in zip(rows, targets, strict=True) for row, t in zip(table, ids)]  # noqa: B905 - the last row has no target
-    return float(np.exp(min(float(np.mean(lost)), 700.0)))
-
-
-def _greedy(source: DecoderSource, decoder: Decoder, prompts: Sequence[list[int]]) -> tuple[int, int]:
-    """Greedy steps against transformers' own generate: how many it made, and how many are the same from the first."""
-    total = equal = 0
-    for ids in prompts:
-        most = min(_GREEDY, source.window - len(ids))
-        with torch.no_grad():
-            whole = source.model.generate(
-                torch.tensor([ids]),
-                attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-                max_new_tokens=most,
-                do_sample=False,
-                num_beams=1,
-                repetition_penalty=1.0,
-                pad_token_id=source.settings.padding_id,
-            )
-        wanted = whole[0, len(ids) :].tolist()
-        sequence = decoder.sequence(len(ids) + len(wanted) + 1)
-        logits = sequence.append(ids)
-        total += len(wanted)
-        for token in wanted:
-            if int(logits.argmax()) != token:
-                break
-            equal += 1
-            logits = sequence.append([token])
-    return total, equal

@@ -33,8 +33,9 @@ from ..runtime.tokens import TextTokenizer
 from . import contract as contracts
 from . import parity, report, seq2seq
 from .contract import Contract
-from .decoder import GOLDEN, Built, build, is_decoder, read_decoder
-from .decoder import PROVIDERS as DECODER_PROVIDERS
+from .decoder import DecoderSource, is_decoder, read_decoder
+from .generator import GOLDEN, Built, build
+from .generator import PROVIDERS as DECODER_PROVIDERS
 from .head import HeadOptions, Settled, settle
 from .reference import with_reference
 from .seq2seq import is_encoder_decoder
@@ -114,6 +115,9 @@ def export(
         OutputExists, StorageError: `out` cannot be written.
     """
     started = time.monotonic()
+    if precision is not None:
+        _precisions(precision)
+    target = bundle.check_output(out, force=force)
     if is_decoder(os.fspath(source), task):
         chosen = _precisions("int4" if precision is None else precision)
         if contract is not None or calibration is not None or (head is not None and head != HeadOptions()):
@@ -121,10 +125,9 @@ def export(
                 "a model that writes text takes no labelled data, calibration or head options",
                 hint="leave out --eval, --calibration, --threshold and --template",
             )
-        return _export_decoder(os.fspath(source), out, chosen, dict(provenance or {}), started, step, force=force)
+        return _export_decoder(os.fspath(source), target, chosen, dict(provenance or {}), started, step, force=force)
     precisions = _precisions("int8" if precision is None else precision)
     texts = list(CALIBRATION) if calibration is None else _calibration(calibration)
-    target = bundle.check_output(out, force=force)
     if is_encoder_decoder(os.fspath(source), task):
         if contract is not None or (head or HeadOptions()) != HeadOptions():
             raise InvalidInput(
@@ -204,12 +207,12 @@ def export(
         manifest = with_reference(manifest, files, tokenizer, drafts.encoder(made[0]), seen)
     with step("Writing the bundle"):
         digest = bundle.write(target, manifest, files, force=force)
-    return _report(target, manifest, variants, files, digest, started)
+    return _report(target, manifest, variants, digest, started)
 
 
 def _export_decoder(
     source: str,
-    out: str | os.PathLike[str],
+    target: Path,
     precisions: Sequence[Precision],
     provenance: dict[str, str],
     started: float,
@@ -217,21 +220,34 @@ def _export_decoder(
     *,
     force: bool,
 ) -> Report:
-    target = bundle.check_output(out, force=force)
     with ExitStack() as stack:
         with step("Reading the model"):
             loaded = stack.enter_context(read_decoder(source))
-        built: dict[Precision, Built] = {}
+        built: dict[str, Built] = {}
         for name in precisions:
             with step(f"Building {name}, comparing with the source model"):
-                built[name] = build(loaded, name, available_threads())
-    files = {"tokenizer.json": loaded.tokenizer_json.encode()}
+                stem = "generator" if len(precisions) == 1 else f"generator.{name}"
+                built[stem] = build(loaded, name, available_threads(), stem)
+        manifest, files = _generator(loaded, dict(zip(precisions, built.items(), strict=True)), provenance)
+        with step("Writing the bundle"):
+            digest = bundle.write(target, manifest, files, force=force)
+    return _report(target, manifest, manifest.encoder.variants, digest, started)
+
+
+def _generator(
+    loaded: DecoderSource, built: Mapping[Precision, tuple[str, Built]], provenance: dict[str, str]
+) -> tuple[Manifest, dict[str, bundle.Content]]:
+    """What a generator's bundle is made of; of each precision the stem of its files and what was built."""
+    files: dict[str, bundle.Content] = {"tokenizer.json": loaded.tokenizer_json.encode()}
     if loaded.template is not None:
         files["chat_template.jinja"] = loaded.template.encode()
     variants = []
-    for name, one in built.items():
-        graph = "generator.onnx" if len(built) == 1 else f"generator.{name}.onnx"
+    for name, (stem, one) in built.items():
+        graph = weights = f"{stem}.onnx"
         files[graph] = one.graph
+        if one.weights is not None:
+            weights = f"{stem}.weights"
+            files[weights] = one.weights
         largest = max(float(np.abs(o).max()) for o in one.golden)
         variants.append(
             Variant(
@@ -240,18 +256,20 @@ def _export_decoder(
                 path="cached",
                 path_reason="it writes token by token",
                 graph=graph,
-                weights=graph,
+                weights=weights,
                 providers=[DECODER_PROVIDERS[name]],
                 cpu_features=[],
                 quantized_nodes=one.quantized,
                 float_nodes=one.left,
                 parity=one.parity,
                 tolerance=_TOLERANCE[name] * max(largest, 1e-6),
+                measured_on="cpu twin" if one.twin else "provider",
                 generation=one.figures,
             )
         )
-    files["golden.json"] = golden.encode(GOLDEN, {name: one.golden for name, one in built.items()})
+    files["golden.json"] = golden.encode(GOLDEN, {name: one.golden for name, (_, one) in built.items()})
     settings = loaded.settings
+    first = next(iter(built.values()))[1]
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         task="text-generation",
@@ -278,34 +296,32 @@ def _export_decoder(
             provenance=provenance,
         ),
         files=[bundle.file_entry(name, data) for name, data in sorted(files.items())],
-        generator=msgspec.structs.replace(settings, model_type=next(iter(built.values())).model_type),
+        generator=msgspec.structs.replace(settings, model_type=first.model_type),
     )
-    with step("Writing the bundle"):
-        digest = bundle.write(target, manifest, files, force=force)
-    return _report(target, manifest, variants, files, digest, started)
+    return manifest, files
 
 
 def _report(
     target: object,
     manifest: Manifest,
     variants: Sequence[Variant],
-    files: Mapping[str, bytes],
     digest: str,
     started: float,
 ) -> Report:
     first = variants[0]
+    sizes = {f.name: f.bytes for f in manifest.files}
     return Report(
         bundle=str(target),
         task=manifest.task,
         path=first.path,
         path_reason=first.path_reason,
         precision=",".join(v.precision for v in variants),
-        size_bytes=sum(map(len, files.values())),
+        size_bytes=sum(sizes.values()),
         quantized_nodes=first.quantized_nodes,
         float_nodes=first.float_nodes,
         parity=msgspec.to_builtins(first.parity),
         accuracy=msgspec.to_builtins(first.accuracy),
-        variants=[_summary(v, {n: len(d) for n, d in files.items()}) for v in variants],
+        variants=[_summary(v, sizes) for v in variants],
         digest=digest,
         seconds=round(time.monotonic() - started, 2),
     )
@@ -440,6 +456,7 @@ def _summary(variant: Variant, sizes: dict[str, int]) -> dict[str, Any]:
         "parity": msgspec.to_builtins(variant.parity),
         "measured_on": variant.measured_on,
         "accuracy": msgspec.to_builtins(variant.accuracy),
+        "generation": msgspec.to_builtins(variant.generation),
     }
 
 

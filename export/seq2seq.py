@@ -40,7 +40,7 @@ from ..runtime.translation import SOURCE_LANGUAGE, EncoderDecoderSettings
 from . import calibrate, quantize, sentencepieces
 from .graph import strip
 from .parity import LIMITS
-from .source import _as_export_error, _digest, _folder, _weight_files, quiet
+from .source import _as_export_error, _digest, _folder, _weight_files, architecture, quiet
 from .store import store
 from .texts import CALIBRATION, PROBES
 from .trace_seq2seq import Graphs, trace
@@ -102,12 +102,7 @@ def is_encoder_decoder(source: str, task: str | None) -> bool:
     """Whether a source is for this export: by its task, else by its config."""
     if task is not None:
         return task in TASKS
-    path = Path(source) / "config.json"
-    try:
-        names = json.loads(path.read_text("utf-8")).get("architectures") or [""]
-    except (OSError, ValueError, AttributeError):
-        return False
-    return str(names[0]).endswith(("ForConditionalGeneration", "MarianMTModel"))
+    return architecture(source).endswith(("ForConditionalGeneration", "MarianMTModel"))
 
 
 def read(source: str, task: str | None) -> Loaded:

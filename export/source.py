@@ -188,6 +188,23 @@ def read(source: str, task: str | None = None) -> Source:
     )
 
 
+def architecture(source: str) -> str:
+    """The class that a model folder's or hub id's config names first; empty where it names none.
+
+    Raises:
+        ExportError: there is no such folder or model.
+    """
+    try:
+        return str((json.loads((_folder(source) / "config.json").read_text("utf-8")).get("architectures") or [""])[0])
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
+def is_adapter(source: str) -> bool:
+    """Whether a source is a PEFT adapter; raises as `architecture`."""
+    return (_folder(source) / "adapter_config.json").is_file()
+
+
 def _folder(source: str) -> Path:
     if source and Path(source).is_dir():
         return Path(source).resolve()

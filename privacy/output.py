@@ -53,6 +53,13 @@ class OutputScan:
     def __repr__(self) -> str:
         return f"OutputScan({self.counts.total()} values)"
 
+    def waits(self, piece: str = "") -> bool:
+        """Whether `feed(piece)`, or `close()` where there is none, runs the tagger: not a matter for an event loop."""
+        if self._detector.tagger is None or self.stopped:
+            return False
+        text, begin = self._text + piece, self.decided - self._offset
+        return self._ready(text, begin, self._cut(text, begin) if piece else len(text), final=not piece)
+
     def feed(self, piece: str) -> str:
         """Text that may go on. Raises RedactionError where it cannot be searched: then nothing more may."""
         self._text += piece
@@ -72,7 +79,7 @@ class OutputScan:
             return ""
         text, begin = self._text, self.decided - self._offset
         cut = len(text) if final else self._cut(text, begin)
-        if cut - begin < (1 if final or self._detector.tagger is None else _RUN):
+        if not self._ready(text, begin, cut, final=final):
             return ""
         found = self._found(text, begin)
         out: list[str] = []
@@ -100,6 +107,9 @@ class OutputScan:
         if drop > 0:
             self._text, self._offset = self._text[drop:], self._offset + drop
         return "".join(out)
+
+    def _ready(self, text: str, begin: int, cut: int, *, final: bool) -> bool:
+        return cut - begin >= (1 if final or self._detector.tagger is None else _RUN)
 
     def _cut(self, text: str, begin: int) -> int:
         """Where the text that can be decided ends: before a word, with enough behind it to decide."""

@@ -11,7 +11,7 @@ from .. import SealError, SignatureInvalid
 from .age import Identities
 from .notes import NOTE, PublicKey, verified
 from .sealfile import INDEX, SEAL, SIGNATURE, Kind, Seal, decode_index, decode_seal
-from .storage import Folder, Irregular
+from .storage import Digested, Folder, Irregular
 
 _SEAL_LIMIT = 512 << 10
 _SIGNATURE_LIMIT = 1 << 20
@@ -183,6 +183,11 @@ class Opened:
         if len(data) != size:
             raise SealError("a file inside the seal has not the size that it says", hint="seal the bundle again")
         return data
+
+    def digest(self, name: str, limit: int) -> Digested:
+        """SHA-256 of one file, which is not kept; raises as `read`."""
+        data = self.read(name, limit)
+        return Digested(len(data), hashlib.sha256(data).hexdigest(), None)
 
     @property
     def signed_by(self) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """Files and folders: read once and never through a link, written whole or not at all."""
 
 import errno
+import hashlib
 import os
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -30,6 +32,37 @@ class Irregular(Exception):
         super().__init__(f"{name}: {why}")
         self.name = name
         self.why = why
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What changes when a file is replaced or written to, by what the system tells of it.
+
+    Attributes:
+        device, inode: which file it is.
+        bytes: its length.
+        modified, changed: times of the last change of its contents and of its entry, in nanoseconds.
+    """
+
+    device: int
+    inode: int
+    bytes: int
+    modified: int
+    changed: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Stamp":
+        """The stamp in a `stat` result."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@dataclass(frozen=True)
+class Digested:
+    """A file that was read through and not kept. Attributes: length, SHA-256, and its stamp where it lies on a disk."""
+
+    bytes: int
+    sha256: str
+    stamp: Stamp | None
 
 
 class Folder:
@@ -77,11 +110,7 @@ class Folder:
         """
         descriptor = self._open(name)
         try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise Irregular(name, "kind")
-            if status.st_size > limit:
-                raise Irregular(name, "size")
+            _regular(descriptor, name, limit)
             with os.fdopen(descriptor, "rb", closefd=False) as file:
                 data = file.read(limit + 1)
         finally:
@@ -89,6 +118,26 @@ class Folder:
         if len(data) > limit:
             raise Irregular(name, "size")
         return data
+
+    def digest(self, name: str, limit: int) -> Digested:
+        """SHA-256 of a regular file of at most `limit` bytes, block by block; raises as `read`."""
+        descriptor = self._open(name)
+        try:
+            stamp = Stamp.of(_regular(descriptor, name, limit))
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                found = hashlib.file_digest(file, "sha256")
+                length = file.tell()
+        finally:
+            os.close(descriptor)
+        return Digested(length, found.hexdigest(), stamp)
+
+    def stamp(self, name: str) -> Stamp:
+        """The stamp of a regular file; raises as `read`."""
+        descriptor = self._open(name)
+        try:
+            return Stamp.of(_regular(descriptor, name, None))
+        finally:
+            os.close(descriptor)
 
     def _open(self, name: str) -> int:
         try:
@@ -101,6 +150,15 @@ class Folder:
             if error.errno in (errno.EISDIR, errno.ENXIO):
                 raise Irregular(name, "kind") from error
             raise
+
+
+def _regular(descriptor: int, name: str, limit: int | None) -> os.stat_result:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise Irregular(name, "kind")
+    if limit is not None and status.st_size > limit:
+        raise Irregular(name, "size")
+    return status
 
 
 @contextmanager
@@ -152,6 +210,15 @@ def write_synced(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def copy_synced(path: Path, source: Path) -> None:
+    """Copy a file to where there is none yet, down to the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+    with os.fdopen(descriptor, "wb") as file, source.open("rb") as original:
+        shutil.copyfileobj(original, file, 1 << 20)
         file.flush()
         os.fsync(file.fileno())
 

@@ -2,14 +2,23 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from .. import BundleError, OutputExists, StorageError
-from ..privacy.storage import Folder, Irregular, new_folder, system_errors, write_synced
+from ..privacy.storage import (
+    Digested,
+    Folder,
+    Irregular,
+    Stamp,
+    copy_synced,
+    new_folder,
+    system_errors,
+    write_synced,
+)
 from .manifest import MANIFEST, File, Manifest, decode, encode
 
 if TYPE_CHECKING:
@@ -19,9 +28,13 @@ SEAL = "seal.json"
 """The file that tells a sealed bundle from a plain one."""
 
 _MANIFEST_LIMIT = 16 << 20
+Found = TypeVar("Found", bytes, Digested)
 
 Keep = Callable[[Manifest], Collection[str]]
 """From a manifest to the names of the files that are to be held in memory."""
+
+Content = bytes | Path
+"""What is written to a bundle: bytes, or a file that is copied because it may be too large to hold."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,6 +46,8 @@ class Bundle:
         digest: SHA-256 of the manifest's bytes, hexadecimal; since the manifest lists the SHA-256 of every file, it
             identifies the whole bundle.
         files: contents by name, exactly the bytes that were verified.
+        folder: where it lies.
+        stamps: of the files that were verified on the disk and are not held.
         listed_bytes: bytes of all files but the manifest.
         raw: the manifest's bytes, as they were verified.
         sealed: whether it came out of a sealed bundle.
@@ -43,6 +58,8 @@ class Bundle:
     files: Mapping[str, bytes]
     raw: bytes
     listed_bytes: int
+    folder: Path
+    stamps: Mapping[str, Stamp]
     sealed: bool = False
 
     @property
@@ -55,6 +72,34 @@ class Bundle:
         """Every file of the bundle's folder, the manifest first."""
         return {MANIFEST: self.raw, **self.files}
 
+    @contextmanager
+    def on_disk(self, names: Sequence[str]) -> Iterator[Path]:
+        """The bundle's folder, for what has to be opened by its path: files that are too large for memory.
+
+        They are the files that were verified, by device, inode, length and times, before and after the block. What
+        this leaves open is in SECURITY.md.
+
+        Raises:
+            BundleError: one of them was replaced or written to meanwhile.
+        """
+        with system_errors("read the bundle"), Folder(self.folder) as folder:
+            self._unchanged(folder, names)
+            yield self.folder
+            self._unchanged(folder, names)
+
+    def _unchanged(self, folder: Folder, names: Sequence[str]) -> None:
+        for name in names:
+            try:
+                found = folder.stamp(name)
+            except (Irregular, FileNotFoundError):
+                found = None
+            if found is None or found != self.stamps.get(name):
+                raise BundleError(
+                    f"{name} was changed after it was verified",
+                    hint="let nothing write to a bundle's folder while it is loaded",
+                    code="bundle_hash_mismatch",
+                )
+
 
 class _Source(Protocol):
     """Where a bundle's files come from: a folder, or a sealed bundle that is opened in memory."""
@@ -64,10 +109,15 @@ class _Source(Protocol):
 
     def read(self, name: str, limit: int) -> bytes: ...
 
+    def digest(self, name: str, limit: int) -> Digested: ...
 
-def file_entry(name: str, data: bytes) -> File:
-    """The manifest's entry for a file."""
-    return File(name=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+
+def file_entry(name: str, data: Content) -> File:
+    """The manifest's entry for a file. Raises OSError where it is on a disk and cannot be read."""
+    if isinstance(data, bytes):
+        return File(name=name, bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    with data.open("rb") as file:
+        return File(name=name, sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=file.tell())
 
 
 def read(
@@ -116,14 +166,15 @@ def read(
             )
         with ExitStack() as stack:
             if unseal is None:
-                return _read(stack.enter_context(Folder(root)), expected_digest, keep, sealed=False)
+                return _read(stack.enter_context(Folder(root)), root, expected_digest, keep, sealed=False)
             from ..privacy.seal import open_sealed
 
-            return _read(stack.enter_context(open_sealed(root, unseal, "bundle")), expected_digest, keep, sealed=True)
+            opened = stack.enter_context(open_sealed(root, unseal, "bundle"))
+            return _read(opened, root, expected_digest, keep, sealed=True)
 
 
-def _read(source: _Source, expected_digest: str | None, keep: Keep | None, *, sealed: bool) -> Bundle:
-    data = _regular(source, MANIFEST, _MANIFEST_LIMIT)
+def _read(source: _Source, root: Path, expected_digest: str | None, keep: Keep | None, *, sealed: bool) -> Bundle:
+    data = _regular(source.read, MANIFEST, _MANIFEST_LIMIT)
     digest = hashlib.sha256(data).hexdigest()
     if expected_digest is not None and digest != expected_digest.lower():
         raise BundleError(
@@ -141,32 +192,48 @@ def _read(source: _Source, expected_digest: str | None, keep: Keep | None, *, se
             hint="keep nothing else in a bundle's folder; copy the whole folder, or export the model again",
             code="bundle_files_mismatch",
         )
+    if sealed:
+        require_sealable(manifest)
     kept = listed if keep is None else set(keep(manifest))
     total = sum(f.bytes for f in manifest.files)
-    return Bundle(manifest, digest, dict(_contents(source, manifest, kept)), data, total, sealed)
-
-
-def _contents(source: _Source, manifest: Manifest, kept: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    files: dict[str, bytes] = {}
+    stamps: dict[str, Stamp] = {}
     for entry in manifest.files:
-        data = _verified(source, entry)
         if entry.name in kept:
-            yield entry.name, data
+            content = _regular(source.read, entry.name, entry.bytes)
+            _require(entry, len(content), hashlib.sha256(content).hexdigest())
+            files[entry.name] = content
+        else:
+            found = _regular(source.digest, entry.name, entry.bytes)
+            _require(entry, found.bytes, found.sha256)
+            if found.stamp is not None:
+                stamps[entry.name] = found.stamp
+    return Bundle(manifest, digest, files, data, total, root, stamps, sealed)
 
 
-def _verified(source: _Source, entry: File) -> bytes:
-    data = _regular(source, entry.name, entry.bytes)
-    if len(data) != entry.bytes or hashlib.sha256(data).hexdigest() != entry.sha256:
+def require_sealable(manifest: Manifest) -> None:
+    """Whether a bundle can be sealed. Raises BundleError where a part of it has to be opened by its path."""
+    if manifest.generator is not None and any(v.external for v in manifest.encoder.variants):
+        raise BundleError(
+            "a generator whose weights do not fit into one file of 2 GiB is opened by its path, and a sealed bundle "
+            "only in memory",
+            hint="export the model with --precision int4 or int8 alone, and seal that",
+            code="seal_too_large",
+        )
+
+
+def _require(entry: File, length: int, sha256: str) -> None:
+    if length != entry.bytes or sha256 != entry.sha256:
         raise BundleError(
             f"{entry.name} is not the file the manifest describes",
             hint="the bundle was damaged or changed: copy it again, or export the model again",
             code="bundle_hash_mismatch",
         )
-    return data
 
 
-def _regular(source: _Source, name: str, limit: int) -> bytes:
+def _regular(read: Callable[[str, int], Found], name: str, limit: int) -> Found:
     try:
-        return source.read(name, limit)
+        return read(name, limit)
     except Irregular as error:
         if error.why == "link":
             raise BundleError(
@@ -207,7 +274,7 @@ def _checked_output(target: Path, *, force: bool) -> Path:
     return target
 
 
-def write(folder: str | os.PathLike[str], manifest: Manifest, files: Mapping[str, bytes], *, force: bool) -> str:
+def write(folder: str | os.PathLike[str], manifest: Manifest, files: Mapping[str, Content], *, force: bool) -> str:
     """Write a bundle whole or not at all; returns its digest.
 
     Everything goes to a temporary sibling, reaches the disk and is renamed. With `force` an older bundle is moved aside
@@ -224,5 +291,8 @@ def write(folder: str | os.PathLike[str], manifest: Manifest, files: Mapping[str
         raise BundleError("the manifest does not describe the files to write", hint="report this as a bug")
     with system_errors("write the bundle"), new_folder(target, replace=force) as staging:
         for name, content in {**files, MANIFEST: data}.items():
-            write_synced(staging / name, content)
+            if isinstance(content, bytes):
+                write_synced(staging / name, content)
+            else:
+                copy_synced(staging / name, content)
     return hashlib.sha256(data).hexdigest()

@@ -78,6 +78,11 @@ class Chat:
         names = sorted(self._special, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, names))) if names else None
 
+    @property
+    def has_template(self) -> bool:
+        """Whether messages can be read."""
+        return self._template is not None
+
     def render(self, messages: Sequence[Message]) -> str:
         """One text for people to read; raises InvalidInput."""
         return self._checked(messages).render([(m.role, m.content) for m in messages])
@@ -120,7 +125,7 @@ class Chat:
                 code="chat_template_missing",
             )
         items: Sequence[Any] = messages
-        if not items or not all(isinstance(m, Message) for m in items):
+        if not isinstance(items, list | tuple) or not items or not all(isinstance(m, Message) for m in items):
             raise InvalidInput("messages are expected", hint="pass at least one Message(role, content)")
         if any(m.role not in get_args(Role) for m in messages):
             raise InvalidInput("a message has an unknown role", hint=f"role is one of {', '.join(get_args(Role))}")

@@ -1,16 +1,17 @@
 """One request to a model that writes: guard, first audit record, generations, and what comes of them, in order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from .. import DeadlineExceeded, InvalidInput, Unavailable
-from .generation import Constraint, GenerationOptions, Message, Summary
+from .generation import GenerationOptions, Message, Summary
 from .guard import GuardedConversation
 from .models import Model
+from .prompts import Texts
 from .service import Question, Service
 from .trail import Trail
 from .writers import Writers
@@ -18,8 +19,6 @@ from .writing import Writing, Written
 
 _TOGETHER = 8
 """Choices of one request that are written at once."""
-
-_FIXED = ("pattern", "format", "type", "$ref", "$id", "$schema", "$anchor", "patternProperties")
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,7 +76,7 @@ class Completion:
                 what their names say.
         """
         self = cls(service, trail, asked)
-        texts = _Texts(asked)
+        texts = Texts(asked.prompts, asked.options)
         question = Question(asked.model, texts.found, asked.tasks, asked.timeout)
         self.model, self._conversation = await service.converse(trail, question)
         self._prompts, options = texts.guarded(self._conversation.texts)
@@ -123,7 +122,7 @@ class Completion:
             # Choices of one prompt differ, reproducibly.
             own = options if options.seed is None else replace(options, seed=options.seed + number % counts)
             generation = await _begun(self.model.writers, self._prompts[number // counts], own)
-            writing = self._running[number] = Writing(generation, self._conversation, in_json=in_json)
+            writing = self._running[number] = Writing(generation, self._conversation, self._search, in_json=in_json)
             if number % counts == 0:
                 self._trail.input_tokens += generation.prompt_tokens
             async with aclosing(aiter(writing)) as found:  # type: ignore[type-var]
@@ -132,6 +131,9 @@ class Completion:
             parts.put_nowait((number, self._ended(writing)))
         except Exception as error:  # noqa: BLE001 - raised where the parts are read
             parts.put_nowait((number, error))
+
+    async def _search(self, work: Callable[[], str]) -> str:
+        return await self._service.aside(self._asked.timeout - self._trail.seconds, work)
 
     async def _next(
         self, parts: "asyncio.Queue[tuple[int, Written | Ended | Exception]]"
@@ -184,79 +186,3 @@ async def _begun(writers: Writers, prompt: Any, options: GenerationOptions) -> A
     except asyncio.CancelledError:
         future.add_done_callback(lambda done: None if done.exception() else writers.end(done.result()))
         raise
-
-
-class _Texts:
-    """Every text of a request that its model would be given, in one list, and the request made of another such list."""
-
-    def __init__(self, asked: Asked) -> None:
-        self._asked = asked
-        self.found: list[str] = []
-        for prompt in asked.prompts:
-            self.found += [prompt] if isinstance(prompt, str) else [message.content for message in prompt]
-        self.found += asked.options.stop
-        constraint = asked.options.constraint
-        if constraint is not None:
-            self.found += constraint.choices or ()
-            self.found += [constraint.regex] if constraint.regex is not None else []
-            if constraint.json_schema is not None:
-                _strings(constraint.json_schema, self.found)
-
-    def guarded(self, texts: Sequence[str]) -> tuple[list[str | tuple[Message, ...]], GenerationOptions]:
-        """Prompts and options with these texts in place of those that were found."""
-        rest = iter(texts)
-        prompts: list[str | tuple[Message, ...]] = []
-        for prompt in self._asked.prompts:
-            if isinstance(prompt, str):
-                prompts.append(next(rest))
-            else:
-                prompts.append(tuple(Message(message.role, next(rest)) for message in prompt))
-        options = self._asked.options
-        options = replace(options, stop=tuple(next(rest) for _ in options.stop))
-        given = options.constraint
-        if given is None:
-            return prompts, options
-        choices = None if given.choices is None else tuple(next(rest) for _ in given.choices)
-        if given.regex is not None and next(rest) != given.regex:
-            raise _in_pattern()
-        schema = None if given.json_schema is None else _replaced(given.json_schema, rest)
-        return prompts, replace(options, constraint=Constraint(schema, given.regex, choices))
-
-
-def _strings(value: Any, into: list[str]) -> None:
-    if isinstance(value, str):
-        into.append(value)
-    elif isinstance(value, Mapping):
-        for key, one in value.items():
-            into.append(key)
-            _strings(one, into)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            _strings(one, into)
-
-
-def _replaced(value: Any, rest: Any, *, fixed: bool = False) -> Any:
-    if isinstance(value, str):
-        text = next(rest)
-        if fixed and text != value:
-            raise _in_pattern()
-        return text
-    if isinstance(value, Mapping):
-        made = {}
-        for key, one in value.items():
-            name = next(rest)
-            if fixed and name != key:
-                raise _in_pattern()
-            made[name] = _replaced(one, rest, fixed=key in _FIXED)
-        return made
-    if isinstance(value, list | tuple):
-        return [_replaced(one, rest) for one in value]
-    return value
-
-
-def _in_pattern() -> InvalidInput:
-    return InvalidInput(
-        "a pattern or a reference in the request holds personal data",
-        hint="put values into choices, `enum` or the messages: there they can be replaced",
-        code="pattern_redacted",
-    )

@@ -36,13 +36,19 @@ class Guide:
 
         self._vocabulary: int = shared.vocab_size
         self._matcher = LLMatcher(shared, _grammar(constraint), log_level=0)
-        if self._matcher.is_error() or not self.allowed().any():
-            raise _refused()
+        self.allowed()
 
     def allowed(self) -> NDArray[np.bool_]:
-        """Tokens that may come next. Shape: `[vocabulary]`."""
+        """Tokens that may come next, at least one. Shape: `[vocabulary]`.
+
+        Raises:
+            InvalidInput: what was written cannot become a text that fulfils the constraint.
+        """
         bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
-        return np.unpackbits(bits, bitorder="little")[: self._vocabulary].astype(np.bool_)
+        allowed = np.unpackbits(bits, bitorder="little")[: self._vocabulary].astype(np.bool_)
+        if self._matcher.is_error() or not allowed.any():
+            raise _refused()
+        return allowed
 
     def take(self, token: int) -> bool:
         """Count a token as written; whether the text is complete, so that nothing can follow."""
@@ -51,6 +57,8 @@ class Guide:
 
 
 def _grammar(constraint: Constraint) -> str:
+    if not isinstance(constraint, Constraint):
+        raise InvalidInput("a constraint is expected", hint="pass Constraint(json_schema=…), regex=… or choices=…")
     given = (constraint.json_schema, constraint.regex, constraint.choices)
     if sum(one is not None for one in given) != 1:
         raise InvalidInput("a constraint is one of three kinds", hint="give json_schema, regex or choices")
@@ -62,7 +70,7 @@ def _grammar(constraint: Constraint) -> str:
         elif constraint.regex is not None:
             grammar = LLMatcher.grammar_from_regex(constraint.regex)
         else:
-            if not constraint.choices or not all(constraint.choices):
+            if not constraint.choices or not all(isinstance(one, str) and one for one in constraint.choices):
                 raise InvalidInput("there is nothing to choose from", hint="give choices, none of them empty")
             grammar = LLMatcher.grammar_from_lark("start: " + " | ".join(json.dumps(c) for c in constraint.choices))
     except (ValueError, TypeError) as error:

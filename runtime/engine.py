@@ -436,6 +436,8 @@ def _needed(manifest: Manifest, variant: Variant) -> set[str]:
         None if settings is None else settings.chat_template,
     }
     used = [v for component in manifest.components for v in component.variants if v.name == variant.name]
+    # A generator whose weights are beside its graph is too large for memory: it is opened by its path.
+    used = [v for v in used if settings is None or not v.external]
     if manifest.encoder_decoder is not None:
         optional |= manifest.encoder_decoder.files
     needed = {manifest.tokenizer.file, manifest.golden, *(name for v in used for name in (v.graph, *v.external))}

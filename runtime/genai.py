@@ -1,7 +1,7 @@
 """The one file that imports onnxruntime-genai: a graph in memory becomes sequences that keep keys and values."""
 
 import json
-import tempfile
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -12,16 +12,14 @@ from numpy.typing import NDArray
 
 from .. import BundleError, MissingExtra
 from .manifest import GeneratorSettings
-from .session import onnxruntime
+from .session import onnxruntime, require
 
 Floats = NDArray[np.float32]
 
 _GRAPH = "model.onnx"
-# The least that the library accepts; everything real comes from the verified manifest, over it.
-_SKELETON = {
-    "model": {"type": "llama", "context_length": 1, "vocab_size": 1, "decoder": {"filename": _GRAPH}},
-    "search": {},
-}
+# The library reads its configuration from a folder alone. This one is part of Cloister and holds the least that is
+# accepted; everything real comes from the verified manifest, over it.
+_SKELETON = Path(__file__).with_name("skeleton")
 
 
 def genai() -> ModuleType:
@@ -46,7 +44,7 @@ class Decoder:
     """A decoder, ready for many sequences.
 
     Args:
-        graph: a serialized ONNX model with its weights inside.
+        graph: a serialized ONNX model with its weights inside, or the path of one with weights beside it.
         settings: what the library has to know of the graph.
         context: most tokens of a sequence.
         provider: `cpu` or `cuda`.
@@ -54,6 +52,7 @@ class Decoder:
 
     Raises:
         BundleError: the library does not accept the graph.
+        ProviderError, Unsupported: see `session.require`.
         MissingExtra: the library is not installed.
     """
 
@@ -63,6 +62,7 @@ class Decoder:
         self, graph: bytes | Path, settings: GeneratorSettings, context: int, *, provider: str, threads: int
     ) -> None:
         module = genai()
+        require(provider, "generate-gpu")
         self._module = module
         self.context = context
         self.vocabulary = settings.vocabulary
@@ -145,12 +145,13 @@ class Turns:
 
 
 def _config(module: ModuleType, graph: bytes | Path, overlay: dict[str, Any]) -> Any:
-    # The library reads its configuration from a folder alone: it gets one that holds nothing of the bundle.
-    with tempfile.TemporaryDirectory(prefix="cloister-") as folder:
-        Path(folder, "genai_config.json").write_text(json.dumps(_SKELETON))
-        config = module.Config(folder)
+    config = module.Config(str(_SKELETON))
+    if isinstance(graph, Path):
+        # Names are looked up from the configuration's folder.
+        overlay["model"]["decoder"]["filename"] = os.path.relpath(graph.resolve(), _SKELETON.resolve())
     config.overlay(json.dumps(overlay))
-    config.add_model_data(_GRAPH, graph)
+    if isinstance(graph, bytes):
+        config.add_model_data(_GRAPH, graph)
     return config
 
 

@@ -1,7 +1,8 @@
 """Decoders: prompts become texts, many at once."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,14 @@ import numpy as np
 from .. import InputTooLong, InvalidInput, Unsupported
 from .bundle import Bundle
 from .chat import Chat, Template
+from .choice import Examples, as_chat, as_text
 from .constrain import Guide, guide
-from .decoding import Cached, open_decoder
+from .decoding import Cached, Decoder, open_decoder
 from .engine import Engine, Options
 from .generation import DEFAULT, Generation, GenerationOptions, Message, Piece, Summary
 from .golden import Check, replay
 from .loop import Loop, Order, Text
+from .manifest import GeneratorSettings
 from .packing import Tokens
 from .prefixes import Prefixes
 from .results import Classification, Prediction
@@ -36,13 +39,7 @@ class GeneratorEngine(Engine):
             raise TypeError("a generator without settings")
         self.settings = settings
         self.nodes = ()
-        self._decoder = open_decoder(
-            bundle.files[self.variant.graph],
-            settings,
-            self.tokenizer.window,
-            provider=self.provider,
-            threads=options.loop_threads or self.threads,
-        )
+        self._decoder = self._opened(bundle, settings, options.loop_threads or self.threads)
         named = settings.chat_template
         template = None if named is None else Template(bundle.files[named].decode(), settings.template_tokens)
         self._chat = Chat(self.tokenizer, template, settings.start_id)
@@ -50,6 +47,17 @@ class GeneratorEngine(Engine):
         self.bytes_per_token: int = 2 * settings.layers * settings.key_value_heads * settings.head_size * width
         prefixes = Prefixes(options.prompt_cache if self._decoder.shares else 0)
         self._loop = Loop(self._decoder, self.bytes_per_token, prefixes, options.memory_limit)
+
+    def _opened(self, bundle: Bundle, settings: GeneratorSettings, threads: int) -> Decoder:
+        def decoder(graph: bytes | Path) -> Decoder:
+            window = self.tokenizer.window
+            return open_decoder(graph, settings, window, provider=self.provider, threads=threads)
+
+        variant = self.variant
+        if not variant.external:
+            return decoder(bundle.files[variant.graph])
+        with bundle.on_disk([variant.graph, *variant.external]) as folder:
+            return decoder(folder / variant.graph)
 
     @property
     def width(self) -> int | None:
@@ -110,22 +118,24 @@ class GeneratorEngine(Engine):
         labels: Sequence[str] | None = None,
         top_k: int = TOP_K,
         examples: Sequence[tuple[str, str]] = (),
+        chat: bool | None = None,
     ) -> list[Prediction]:
         """Choose a label for each text by what the model would write after it.
 
-        The score of a label is the probability of its tokens and a line's end after the prompt, relative to the other
-        labels.
+        The score of a label is the probability that it is written and nothing after it, relative to the other labels.
 
         Args:
             texts: single texts.
             truncate: not possible here.
             labels: what to choose from, at least one.
             top_k: not used.
-            examples: texts with their labels, shown to the model before each text.
+            examples: texts with their labels, shown to the model before each text: as turns of the chat, or as text.
+            chat: whether the model is asked in its chat template, as models that were trained on chats expect; None
+                where the bundle has one.
 
         Raises:
             Unsupported: no labels: ask `generate` for text.
-            InvalidInput, InputTooLong: as `Engine.predict`.
+            InvalidInput: `chat` without a chat template; and as `Engine.predict`, as InputTooLong.
         """
         if labels is None:
             raise Unsupported(
@@ -138,17 +148,26 @@ class GeneratorEngine(Engine):
             raise InvalidInput("the labels are empty, or one is given twice", hint="pass two or more different labels")
         if any(label not in names for _, label in examples):
             raise InvalidInput("an example has a label that is not among the labels", hint="add it, or leave it out")
-        return [self._classify(text, index, names, examples) for index, text in enumerate(validated(texts))]
+        in_chat = self._chat.has_template if chat is None else chat
+        asked = as_chat if in_chat else as_text
+        return [self._classify(text, index, names, examples, asked) for index, text in enumerate(validated(texts))]
 
     def _classify(
-        self, text: str | tuple[str, str], index: int, labels: list[str], examples: Sequence[tuple[str, str]]
+        self,
+        text: str | tuple[str, str],
+        index: int,
+        labels: list[str],
+        examples: Sequence[tuple[str, str]],
+        asked: Callable[[str, Sequence[str], Examples], str | list[Message]],
     ) -> Classification:
         if not isinstance(text, str):
             raise InvalidInput(f"input {index} is a pair", hint="a choice of labels reads single texts")
-        shown = "".join(f"Text: {one}\nLabel: {label}\n\n" for one, label in examples)
-        prompt = f"Choose one of these labels: {', '.join(labels)}\n\n{shown}Text: {text}\nLabel:"
+        prompt = asked(text, labels, examples)
         start = self._chat.tokens(prompt)
-        endings = [self.tokenizer.plain(f" {label}\n") for label in labels]
+        # A label of a text is a line, an answer in a chat ends with the model's own token.
+        in_chat = not isinstance(prompt, str)
+        endings = [self.tokenizer.plain(label if in_chat else f" {label}\n") for label in labels]
+        ends = self.settings.end_ids if in_chat else []
         longest = len(start) + max(map(len, endings))
         if longest > self.tokenizer.window:
             raise InputTooLong(
@@ -157,21 +176,24 @@ class GeneratorEngine(Engine):
             )
         sequence = self._decoder.sequence(longest)
         first = sequence.append(start)
-        logs = np.array([self._log_probability(sequence, len(start), first, ending) for ending in endings])
+        logs = np.array([self._log_probability(sequence, len(start), first, ending, ends) for ending in endings])
         scores = np.exp(logs - logs.max())
         scores /= scores.sum()
         best = int(scores.argmax())
         return Classification(labels[best], float(scores[best]), dict(zip(labels, map(float, scores), strict=True)))
 
-    def _log_probability(self, sequence: Cached, start: int, logits: Floats, tokens: list[int]) -> float:
+    def _log_probability(
+        self, sequence: Cached, start: int, logits: Floats, tokens: list[int], ends: Sequence[int]
+    ) -> float:
+        """Of these tokens, and of one of the ends after them where there are any."""
         if len(sequence) > start:
             sequence.rewind(start)
         total = 0.0
         for place, token in enumerate(tokens):
             total += float(log_softmax(logits)[token])
-            if place + 1 < len(tokens):
+            if place + 1 < len(tokens) or ends:
                 logits = sequence.append([token])
-        return total
+        return total + (float(np.logaddexp.reduce(log_softmax(logits)[list(ends)])) if ends else 0.0)
 
     def submit(self, *_: Any, **__: Any) -> Any:
         """Raises Unsupported: texts are generated, not queued for a prediction."""

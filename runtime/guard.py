@@ -68,6 +68,10 @@ class Scanning(Restoring, Protocol):
     masked: list[tuple[int, int]]
     decided: int
 
+    def waits(self, piece: str = "") -> bool:
+        """Whether `feed(piece)`, or `close()` where there is none, runs a model."""
+        ...
+
 
 class GuardedConversation(Protocol):
     """The texts of one request to a model that writes text, as the guard let them through."""

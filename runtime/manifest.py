@@ -132,6 +132,20 @@ class Accuracy(_Strict, frozen=True):
     resolved: bool
 
 
+class GenerationLimits(_Strict, frozen=True):
+    """How much a generator's variant may differ from its source before it is not exported.
+
+    Attributes:
+        kl_mean: most nats of mean divergence.
+        top1_agreement: least share of places with the same most probable token.
+        perplexity_change: most growth of the perplexity, as a share of the source's.
+    """
+
+    kl_mean: float
+    top1_agreement: Probability
+    perplexity_change: float
+
+
 class GenerationParity(_Strict, frozen=True):
     """What a generator's variant writes against the source model in float32, token by token over probe texts.
 
@@ -141,6 +155,7 @@ class GenerationParity(_Strict, frozen=True):
         perplexity, source_perplexity: of the variant and the source on the probe texts.
         greedy_steps: how many greedy steps after short prompts were compared, and
         greedy_equal: how many of them, from the beginning of each, were the source's.
+        limits: within which it was let through; None in bundles made before the field.
     """
 
     kl_mean: float
@@ -150,6 +165,7 @@ class GenerationParity(_Strict, frozen=True):
     source_perplexity: float
     greedy_steps: Count
     greedy_equal: Count
+    limits: GenerationLimits | None = None
 
 
 class Variant(_Strict, frozen=True):

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import InvalidInput
 from .engine import Engine
+from .generation import GenerationOptions
 from .memory import peak, resident
 from .tokens import Input
 
@@ -23,6 +24,8 @@ _WORDS = "the people of the town came to the market and asked for bread and wate
 _PAIRS = ("question-answering", "text-ranking", "sentence-similarity")
 _WARM_UP = 2
 _LABELS = ("one", "two")
+WRITTEN = 16
+"""Tokens that a model that writes text writes at most after each text."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ def measure(
 ) -> Result:
     """Time `predict`, text in and answer out, of one or two engines, in turns round by round.
 
+    Models that write text go on with each text by up to `WRITTEN` tokens, the most probable ones.
+
     Args:
         engines: one or two loaded bundles. Both get the same texts, cut to the smaller window.
         lengths: tokens of the single texts; those over the window are left out, the window itself is then added.
@@ -113,7 +118,7 @@ def measure(
         raise InvalidInput("the bundles have different tasks", hint="compare bundles of the same task")
     if seconds <= 0 or min([*lengths, *batches], default=0) < 1:
         raise InvalidInput("nothing can be measured with these settings", hint="pass numbers above zero")
-    window = min(engine.tokenizer.window for engine in engines)
+    window = max(1, min(engine.tokenizer.window - (WRITTEN if engine.generates else 0) for engine in engines))
     fitting = sorted({n for n in lengths if n < window} | ({window} if max(lengths) >= window else set()))
     shapes = [(1, n) for n in fitting] + [(n, min(BATCH_TOKENS, window)) for n in batches]
     points = []
@@ -163,6 +168,9 @@ def _timing(taken: Sequence[float]) -> Timing:
 
 
 def _call(engine: Engine, inputs: list[Input]) -> Callable[[], object]:
+    if engine.generates:
+        options = GenerationOptions(max_tokens=WRITTEN, temperature=0)
+        return lambda: [one.text() for one in [engine.generate(str(text), options) for text in inputs]]
     labels = _LABELS if engine.manifest.zero_shot is not None else None
     return lambda: engine.predict(inputs, truncate=True, labels=labels)
 

@@ -1,5 +1,6 @@
 """From logits to the next token: penalties, temperature, cut-offs and a seeded draw. Pure numpy."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from .. import InvalidInput
 from .generation import GenerationOptions
 from .manifest import Sampling
+from .tokens import validated
 
 Floats = NDArray[np.float32]
 
@@ -36,7 +38,7 @@ def settle(options: GenerationOptions, given: Sampling) -> Settled:
     """Options over the bundle's defaults.
 
     Raises:
-        InvalidInput: one is out of its range.
+        InvalidInput: one is out of its range, or of another type.
     """
 
     def of(asked: Number | None, said: Number | None, default: Number) -> Number:
@@ -51,23 +53,38 @@ def settle(options: GenerationOptions, given: Sampling) -> Settled:
         options.frequency_penalty,
         options.presence_penalty,
     )
-    _require(0 <= found.temperature <= 100, "temperature", "0 to 100")
-    _require(found.top_k >= 0, "top_k", "0 or more")
-    _require(0 < found.top_p <= 1, "top_p", "over 0, up to 1")
-    _require(0 <= found.min_p <= 1, "min_p", "0 to 1")
-    _require(0 < found.repetition_penalty <= 100, "repetition_penalty", "over 0, up to 100")
-    _require(abs(found.frequency_penalty) <= 2, "frequency_penalty", "-2 to 2")
-    _require(abs(found.presence_penalty) <= 2, "presence_penalty", "-2 to 2")
-    _require(options.seed is None or 0 <= options.seed < _SEEDS, "seed", "0 to 2^64 - 1")
-    _require(options.max_tokens is None or options.max_tokens >= 1, "max_tokens", "1 or more")
-    _require(options.logprobs is None or 0 <= options.logprobs <= 20, "logprobs", "0 to 20")
-    _require(len(options.stop) <= 16 and all(options.stop), "stop", "at most 16 texts, none of them empty")
+    _require(_real(found.temperature) and 0 <= found.temperature <= 100, "temperature", "a number, 0 to 100")
+    _require(_whole(found.top_k) and found.top_k >= 0, "top_k", "a whole number, 0 or more")
+    _require(_real(found.top_p) and 0 < found.top_p <= 1, "top_p", "a number over 0, up to 1")
+    _require(_real(found.min_p) and 0 <= found.min_p <= 1, "min_p", "a number, 0 to 1")
+    penalty = found.repetition_penalty
+    _require(_real(penalty) and 0 < penalty <= 100, "repetition_penalty", "a number over 0, up to 100")
+    for name, value in (("frequency", found.frequency_penalty), ("presence", found.presence_penalty)):
+        _require(_real(value) and abs(value) <= 2, f"{name}_penalty", "a number, -2 to 2")
+    seed, most, logs = options.seed, options.max_tokens, options.logprobs
+    _require(seed is None or (_whole(seed) and 0 <= seed < _SEEDS), "seed", "a whole number, 0 to 2^64 - 1")
+    _require(most is None or (_whole(most) and most >= 1), "max_tokens", "a whole number, 1 or more")
+    _require(logs is None or (_whole(logs) and 0 <= logs <= 20), "logprobs", "a whole number, 0 to 20")
+    # A text by itself would be taken for many stop texts of one character.
+    stops = isinstance(options.stop, tuple | list) and len(options.stop) <= 16
+    _require(
+        stops and all(isinstance(s, str) and s for s in options.stop), "stop", "up to 16 texts, none of them empty"
+    )
+    validated(list(options.stop))
     return found
+
+
+def _real(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _require(holds: bool, name: str, allowed: str) -> None:
     if not holds:
-        raise InvalidInput(f"{name} is out of its range", hint=f"{name} is {allowed}")
+        raise InvalidInput(f"{name} is not what it may be", hint=f"{name} is {allowed}")
 
 
 def log_softmax(logits: Floats) -> NDArray[np.float64]:

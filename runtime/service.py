@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from .. import CloisterError, Overloaded, ServingError, Unavailable, Unsupported
 from .guard import Guard, Guarded, GuardedConversation, in_original
@@ -32,6 +34,8 @@ _WAITING = 16
 """Requests for each processor that may wait for a tagger at once."""
 
 _log = logging.getLogger("cloister.service")
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, repr=False)
@@ -199,10 +203,7 @@ class Service:
         trail.inputs = 1
         with trail.stage("redact"):
             if self._waiting is not None:
-                with within(timeout):
-                    context = copy_context()
-                loop = asyncio.get_running_loop()
-                guarded = await loop.run_in_executor(self._waiting, context.run, self.guard.converse, texts)
+                guarded = await self.aside(timeout, partial(self.guard.converse, texts))
             elif sum(map(len, texts)) > INLINE_CHARACTERS:
                 guarded = await asyncio.to_thread(self.guard.converse, texts)
             else:
@@ -210,6 +211,12 @@ class Service:
         trail.entities.update(guarded.counts)
         trail.signals = self._watch.read(list(guarded.texts))
         return model, guarded
+
+    async def aside(self, timeout: float, work: Callable[[], Result]) -> Result:
+        """The guard's work that costs a model's run, away from the event loop, within so many seconds."""
+        with within(timeout):
+            context = copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._waiting, context.run, work)
 
     async def streamed(
         self,
@@ -272,10 +279,7 @@ class Service:
         all of them may wait, and audit and tokenizing still go on.
         """
         if self._waiting is not None:
-            loop = asyncio.get_running_loop()
-            with within(timeout - trail.seconds):
-                context = copy_context()
-            guarded = await loop.run_in_executor(self._waiting, context.run, self.guard.admit_all, texts, language)
+            guarded = await self.aside(timeout - trail.seconds, partial(self.guard.admit_all, texts, language))
         else:
 
             def admit() -> list[Guarded]:

@@ -75,6 +75,28 @@ def available_providers() -> list[str]:
     return [name for name, theirs in _PROVIDERS.items() if theirs in offered]
 
 
+def require(provider: str, extra: str = "gpu") -> None:
+    """Whether models can be opened for a provider here.
+
+    Args:
+        extra: the one of Cloister's that has the provider.
+
+    Raises:
+        ProviderError: it is not available.
+        Unsupported: the environment lets models set their own options.
+    """
+    if provider not in available_providers():
+        raise ProviderError(
+            f"this onnxruntime has no provider for {provider}",
+            hint=f"use --provider cpu, or install the build for it: pip install 'cloister[{extra}]'",
+        )
+    if os.environ.get(_MODEL_OPTIONS) == "1":
+        raise Unsupported(
+            f"{_MODEL_OPTIONS} lets a model set its own options, such as a profile that is written to the disk",
+            hint=f"unset {_MODEL_OPTIONS}",
+        )
+
+
 @dataclass(frozen=True)
 class Node:
     """One operator of a loaded graph, after onnxruntime's own optimizations, and the provider that runs it."""
@@ -134,16 +156,7 @@ class Session:
         diagnostics: Diagnostics | None = None,
     ) -> None:
         runtime = onnxruntime()
-        if provider not in available_providers():
-            raise ProviderError(
-                f"this onnxruntime has no provider for {provider}",
-                hint="use --provider cpu, or install the build for it: pip install 'cloister[gpu]'",
-            )
-        if os.environ.get(_MODEL_OPTIONS) == "1":
-            raise Unsupported(
-                f"{_MODEL_OPTIONS} lets a model set its own options, such as a profile that is written to the disk",
-                hint=f"unset {_MODEL_OPTIONS}",
-            )
+        require(provider)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3

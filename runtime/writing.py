@@ -5,11 +5,14 @@ values again; each step holds back only what it cannot decide yet.
 """
 
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from .generation import Generation, Summary, TokenLogprob
 from .guard import GuardedConversation
+
+Aside = Callable[[Callable[[], str]], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -31,6 +34,7 @@ class Writing:
     Args:
         generation: what the model writes.
         conversation: of the request.
+        aside: runs what costs a model's run where no event loop waits for it.
         in_json: the answer is a JSON document.
 
     Attributes:
@@ -38,8 +42,11 @@ class Writing:
         pieces: of the model.
     """
 
-    def __init__(self, generation: Generation, conversation: GuardedConversation, *, in_json: bool = False) -> None:
+    def __init__(
+        self, generation: Generation, conversation: GuardedConversation, aside: Aside, *, in_json: bool = False
+    ) -> None:
         self.generation = generation
+        self._aside = aside
         self._restoring = conversation.restoring(in_json=in_json)
         self._scan = conversation.scan()
         self._tokens: deque[tuple[int, int, tuple[TokenLogprob, ...]]] = deque()
@@ -73,24 +80,29 @@ class Writing:
         try:
             async for piece in self.generation.apieces():
                 self.pieces += 1
-                written = self._take(piece.text, piece.logprobs)
+                written = await self._take(piece.text, piece.logprobs)
                 if written.text or written.logprobs:
                     yield written
                 if self.filtered:
                     break
-            yield self._end()
+            yield await self._end()
         finally:
             self.generation.close()
 
-    def _take(self, text: str, logprobs: tuple[TokenLogprob, ...]) -> Written:
+    async def _take(self, text: str, logprobs: tuple[TokenLogprob, ...]) -> Written:
         if logprobs:
             self._tokens.append((self._fed, self._fed + len(text), logprobs))
         self._fed += len(text)
-        safe = text if self._scan is None else self._scan.feed(text)
+        scan, safe = self._scan, text
+        if scan is not None:
+            # The model goes on meanwhile; what it writes is taken after this, in order.
+            safe = await self._aside(partial(scan.feed, text)) if scan.waits(text) else scan.feed(text)
         return Written(self._restoring.feed(safe), self._known())
 
-    def _end(self) -> Written:
-        safe = "" if self._scan is None else self._scan.close()
+    async def _end(self) -> Written:
+        scan, safe = self._scan, ""
+        if scan is not None:
+            safe = await self._aside(scan.close) if scan.waits() else scan.close()
         text = self._restoring.feed(safe) + self._restoring.close()
         return Written(text, self._known())
 

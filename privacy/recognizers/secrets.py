@@ -15,7 +15,7 @@ __all__ = ["RECOGNIZERS"]
 _B = r"(?<![0-9A-Za-z])"
 _E = r"(?![0-9A-Za-z])"
 _PLACEHOLDER = re.compile(
-    r"(?i)^(?:\*+|\.+|x+|<.*>|\[.*\]|\{.*\}|\$.*|%.*%|your.*|my.*|example.*|changeme|test|pass(?:word)?|token|secret|user(?:name)?|null|none|true|false|placeholder|xxx.*|yyy.*|todo|redacted|undefined|env|here)$"
+    r"(?i)^(?:\*+|\.+|x+|<.*>|\[.*\]|\{.*\}|\$.*|%.*%|your[a-z _.-]*|my[a-z _.-]*|example[a-z _.-]*|changeme|test|pass(?:word)?|token|secret|user(?:name)?|null|none|true|false|placeholder|xxx.*|yyy.*|todo|redacted|undefined|env|here)$"
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from tests.support.guides import blocks, run
 def test_the_guide_runs_as_written(tmp_path: Path) -> None:
     save(tmp_path / "assistant-model", "llama")
     found = blocks("generation.md")
-    assert len(found) == 2
+    assert len(found) == 4
     for kind, code in found:
         done = run(kind, code, tmp_path)
         assert done.returncode == 0, (code, done.stdout, done.stderr)

@@ -347,3 +347,15 @@ def test_import_is_light() -> None:
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+@pytest.mark.parametrize("value", ["MyBJ!AqhrBF44", "myDog2024!", "Yours4ever#", "Example99xQ"])
+def test_a_password_that_begins_like_a_placeholder_is_found(value: str) -> None:
+    redactor = Redactor("strict", tagger=None)
+    assert value not in redactor.redact(f"密码：{value}").text
+    assert value not in redactor.redact(f"password: {value}").text
+
+
+@pytest.mark.parametrize("value", ["my-password", "your_secret", "yourpassword", "example.token"])
+def test_a_placeholder_for_a_password_stays(value: str) -> None:
+    assert value in Redactor("strict", tagger=None).redact(f"password: {value}").text

@@ -25,6 +25,8 @@ GIANTS = {
             "attention",
             "attention_cached",
             "decoder",
+            "divergence",
+            "generator",
             "original",
             "padded",
             "pooled",
@@ -42,6 +44,7 @@ GIANTS = {
             "attention",
             "attention_cached",
             "decoder",
+            "generator",
             "padded",
             "pooled",
             "seq2seq",
@@ -143,7 +146,8 @@ def expected_files() -> set[str]:
     presets = {f"cloister/{n}" for n in tracked if n.startswith("privacy/") and n.endswith(".toml")}
     formats = {"runtime/FORMAT.md", "privacy/SEAL.md", "privacy/audit/FORMAT.md"}
     taggers = {f"cloister/{n}" for n in tracked if n.startswith("runtime/taggers/")}
-    return code | presets | taggers | {"cloister/py.typed", *(f"cloister/{n}" for n in formats)}
+    skeleton = "cloister/runtime/skeleton/genai_config.json"
+    return code | presets | taggers | {"cloister/py.typed", skeleton, *(f"cloister/{n}" for n in formats)}
 
 
 def test_wheel_and_source_archive_hold_exactly_what_they_should(tmp_path: Path) -> None:
