@@ -39,3 +39,7 @@ bench-baseline: install ## records the baseline of this kind of processor; run n
 	@mkdir -p .work
 	$(REGRESSION)
 	$(BIN)/python -m benchmarks.regression.check .work/regression.json --record
+
+.PHONY: bench-roofline
+bench-roofline: install ## peaks of this machine, the share of them that each shape reaches, time by operator
+	$(BIN)/python -m benchmarks.roofline
