@@ -45,7 +45,7 @@ def tokenizer(data: Path) -> PreTrainedTokenizerFast:
     return found
 
 
-def config(words: PreTrainedTokenizerFast) -> Qwen3Config:
+def config(words: Any) -> Qwen3Config:
     """Four layers of 192."""
     return Qwen3Config(
         vocab_size=len(words),
@@ -103,7 +103,7 @@ def main() -> None:
         batch = table[order[step * ROWS : (step + 1) * ROWS]]
         with torch.autocast("cpu", torch.bfloat16):
             logits = model(batch[:, :-1]).logits
-        loss = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), batch[:, 1:].flatten())
+        loss: Any = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), batch[:, 1:].flatten())
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
