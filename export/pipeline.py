@@ -37,7 +37,7 @@ from .decoder import GOLDEN, Built, build, is_decoder, read_decoder
 from .decoder import PROVIDERS as DECODER_PROVIDERS
 from .head import HeadOptions, Settled, settle
 from .reference import with_reference
-from .seq2seq import is_encoder_decoder
+from .seq2seq_source import is_encoder_decoder
 from .source import Source, Text, read
 from .store import store
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes

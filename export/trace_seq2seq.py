@@ -15,9 +15,9 @@ from .. import ExportError
 from . import attention_cached
 from .attention_cached import Attention, Step
 from .graph import MICROSOFT, Editor, clean, nodes_of
+from .loading import quiet
 from .lower import lower_for_cpu
 from .padded import OPSET, quietly_exported
-from .source import quiet
 
 
 @dataclass(frozen=True)
