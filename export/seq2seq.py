@@ -29,9 +29,9 @@ from ..runtime.search import Floats
 from ..runtime.seq2seq import EncoderDecoder, plain_tokens
 from ..runtime.session import Session
 from ..runtime.tokens import TextTokenizer
-from ..runtime.translation import SOURCE_LANGUAGE, EncoderDecoderSettings
+from ..runtime.translation import EncoderDecoderSettings
 from . import calibrate, quantize
-from .graph import strip
+from .graph import strip, turn_constants
 from .seq2seq_parity import STEPS, compare, forced_logits, gate, same_search
 from .seq2seq_settings import settings_of
 from .seq2seq_source import read
@@ -84,14 +84,15 @@ def export(
     made: dict[Precision, _Made] = {}
     for name in precisions:
         with step(f"Preparing {name}"):
-            made[name] = _variant(graphs, name, settings, _tokens(languages, settings, texts)[:64])
+            made[name] = _variant(graphs, name, settings, _tokens(languages, texts)[:64])
     stored = [
         store({str(n): m.graphs[i] for n, m in made.items()}, kind) for i, kind in enumerate(("encoder", "decoder"))
     ]
     files = dict(loaded.files)
     variants: list[list[Variant]] = [[], []]
     outputs: dict[str, list[Floats]] = {}
-    probes = _tokens(languages, settings, list(PROBES))[:_PROBES]
+    probes = _tokens(languages, list(PROBES))[:_PROBES]
+    opening = languages.encode(["?"], *languages.some())[1]
     golden_texts = list(PROBES[:_PROBES])
     replayed = plain_tokens(tokenizer, settings, golden_texts)
     with step("Comparing with the source model"):
@@ -104,7 +105,7 @@ def export(
             figures = compare(wanted, got)
             gate(figures, wanted, name)
             if name == "fp32":
-                same_search(loaded, model, probes, settings)
+                same_search(loaded, model, probes, opening, settings)
             outputs[name] = [model.forced(t, t.ids[:STEPS].tolist(), settings.start_id) for t in replayed]
             largest = max(float(np.abs(o).max()) for o in got)
             for index, kind in enumerate(("encoder", "decoder")):
@@ -159,15 +160,11 @@ def export(
     return manifest, files, digest
 
 
-def _tokens(languages: Languages, settings: EncoderDecoderSettings, texts: Sequence[str]) -> list[Tokens]:
-    some = next(iter(settings.languages), None)
-    reads = SOURCE_LANGUAGE in [*settings.before, *settings.after]
-    target = settings.default_target or (some if settings.target_as != "none" else None)
-    source = (settings.default_source or some) if reads else None
+def _tokens(languages: Languages, texts: Sequence[str]) -> list[Tokens]:
     found = []
     for text in texts:
         try:
-            found.append(languages.encode([text], source, target)[0][0])
+            found.append(languages.encode([text], *languages.some())[0][0])
         except InvalidInput:  # over the window, or without any token
             continue
     return found
@@ -177,6 +174,7 @@ def _variant(graphs: Graphs, name: Precision, settings: EncoderDecoderSettings, 
     models = graphs.encoder.clone(), graphs.decoder.clone()
     counts = [0, 0]
     if name == "int8":
+        turn_constants(models[1].graph)  # an output layer that shares its weights with the embeddings
         feeds = _feeds(graphs, settings, texts)
         for index, model in enumerate(models):
             found = quantize.linears(model.graph, "")

@@ -9,6 +9,7 @@ import torch
 
 from .. import DriftError
 from ..runtime.heads import softmax
+from ..runtime.languages import Opening
 from ..runtime.manifest import Parity
 from ..runtime.packing import Tokens
 from ..runtime.search import Floats
@@ -74,18 +75,22 @@ def gate(figures: Parity, wanted: Sequence[Floats], name: str) -> None:
 
 
 def same_search(
-    loaded: Loaded, model: EncoderDecoder, probes: Sequence[Tokens], settings: EncoderDecoderSettings
+    loaded: Loaded,
+    model: EncoderDecoder,
+    probes: Sequence[Tokens],
+    opening: Opening,
+    settings: EncoderDecoderSettings,
 ) -> None:
     """In float the search must write what transformers' `generate` writes, greedily and with beams, token for token.
+
+    Args:
+        opening: of the probes' targets.
 
     Raises:
         DriftError: it does not.
     """
-    first = settings.forced_first_id
-    if settings.target_as == "first token":
-        first = settings.languages[settings.default_target or next(iter(settings.languages))]
     for width in (1, 4):
-        rules = replace(rules_of(settings, first, _SEARCHED), num_beams=width)
+        rules = replace(rules_of(settings, opening, _SEARCHED), num_beams=width)
         ours = model.search(probes, rules)
         for tokens, target in zip(probes, ours, strict=True):
             with quiet(), torch.no_grad():
@@ -95,7 +100,8 @@ def same_search(
                     num_beams=width,
                     do_sample=False,
                     max_length=_SEARCHED,
-                    forced_bos_token_id=first,
+                    forced_bos_token_id=opening.first_id,
+                    decoder_start_token_id=opening.start_id,
                 )[0].tolist()
             if theirs != target:
                 raise DriftError(

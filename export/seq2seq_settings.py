@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from .. import ExportError
+from ..runtime.defaults import Sampling
 from ..runtime.manifest import Task
 from ..runtime.translation import EncoderDecoderSettings
 from .seq2seq_source import Loaded
@@ -67,9 +68,15 @@ def settings_of(loaded: Loaded, graphs: Graphs) -> EncoderDecoderSettings:
     longest = int(generation.max_length or 0)
     family = config.model_type
     forced = generation.forced_bos_token_id
-    first_is_language = bool(languages) and family in ("m2m_100", "mbart")
+    by_id = {i: code for code, i in languages.items()}
+    if not languages:
+        target_as = "none"
+    elif family == "marian":
+        target_as = "source token"
+    else:  # an mBART of one pair of languages starts with the target's instead of forcing it as the first token
+        target_as = "start token" if start in by_id else "first token"
     specific = (getattr(config, "task_specific_params", None) or {}) if family in ("t5", "mt5") else {}
-    default_target = next((c for c, i in languages.items() if first_is_language and i == forced), None)
+    default_target = {"start token": by_id.get(start), "first token": by_id.get(forced)}.get(target_as)
     last = generation.forced_eos_token_id
     return EncoderDecoderSettings(
         layers=len(graphs.parts.own),
@@ -85,7 +92,7 @@ def settings_of(loaded: Loaded, graphs: Graphs) -> EncoderDecoderSettings:
         target_tokenizer=target,
         special_ids=sorted({int(i) for i in tokenizer.all_special_ids} | set(languages.values())),
         languages=languages,
-        target_as="first token" if first_is_language else "source token" if languages else "none",
+        target_as=cast(Any, target_as),
         default_source=codes,
         default_target=default_target,
         prefixes=_prefixes(loaded.task, specific),
@@ -98,7 +105,31 @@ def settings_of(loaded: Loaded, graphs: Graphs) -> EncoderDecoderSettings:
         no_repeat_ngram_size=generation.no_repeat_ngram_size or 0,
         repetition_penalty=float(generation.repetition_penalty or 1.0),
         min_length=generation.min_length or 0,
+        sampling=_sampling(generation),
     )
+
+
+def _sampling(generation: Any) -> Sampling:
+    """How the model is sampled where its generation config says that it is.
+
+    Raises:
+        ExportError: it is to be sampled with beams.
+    """
+    if not generation.do_sample:
+        return Sampling()
+    if (generation.num_beams or 1) > 1:
+        raise ExportError(
+            "the model's generation config samples with beams, which is not supported",
+            hint="remove do_sample or num_beams from generation_config.json",
+            code="generation_unsupported",
+        )
+
+    def said(name: str, otherwise: Any) -> Any:
+        value = getattr(generation, name, None)
+        return otherwise if value is None else value
+
+    # What transformers takes where the config leaves it out.
+    return Sampling(said("temperature", 1.0), said("top_k", 50), said("top_p", 1.0), said("min_p", 0.0))
 
 
 def _prefixes(task: Task, specific: Mapping[str, Any]) -> dict[str, str]:

@@ -84,14 +84,13 @@ def same_tokens(loaded: Loaded, languages: Languages, settings: EncoderDecoderSe
         ExportError: they are not.
     """
     tokenizer = loaded.tokenizer
-    some = next(iter(settings.languages), None)
-    reads = SOURCE_LANGUAGE in [*settings.before, *settings.after]
+    source, target = languages.some()
     random = np.random.default_rng(0)
     for text in (*PROBES, "  two  spaces ", "e\u0301 \ufb01 ½", "???"):
         text = text[: loaded.window // 3]  # a byte or two for a token, and room for prefix and language
-        ours = languages.encode([text], settings.default_source if reads else None, settings.default_target or some)
+        ours = languages.encode([text], source, target)
         prefix = settings.prefixes.get(settings.default_target or "", "")
-        head = f">>{some}<<" if settings.target_as == "source token" else ""
+        head = f">>{target}<<" if settings.target_as == "source token" else ""
         theirs = tokenizer(head + prefix + text)["input_ids"]
         drawn = random.integers(0, min(len(tokenizer), settings.vocabulary), 12).tolist()
         written = [i for i in drawn if i not in settings.special_ids]  # transformers writes some languages as text
