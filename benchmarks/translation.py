@@ -26,7 +26,7 @@ def model(folder: Path, vocabulary: int) -> Path:
     import torch
     from transformers import GenerationConfig, MarianConfig, MarianMTModel, MarianTokenizer
 
-    from tests.seq2seq.test_export import marian
+    from tests.support.encoder_decoders import marian
 
     marian(folder)
     words = json.loads((folder / "vocab.json").read_text("utf-8"))
