@@ -14,7 +14,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from .. import ExportError
 from . import attention_cached
 from .attention_cached import Attention, Step
-from .graph import MICROSOFT, Editor, clean, nodes_of
+from .graph import MICROSOFT, Editor, clean, constant, nodes_of, replace
 from .loading import quiet
 from .lower import lower_for_cpu
 from .padded import OPSET, quietly_exported
@@ -217,6 +217,7 @@ def trace(model: Any) -> Graphs:
             code="fusion_incomplete",
         )
     _share_sources(decoder)
+    _lower_logits(decoder)
     _find_best(decoder)
     clean(decoder)
     return Graphs(encoder, decoder, found)
@@ -255,6 +256,43 @@ def _share_sources(model: ir.Model) -> None:
         out.shape = None
         for use in uses:
             use.node.replace_input_with(use.idx, flat)
+
+
+def _lower_logits(model: ir.Model) -> None:
+    """Compute logits as the rows that they leave as, and add no bias of zeros: each would copy a whole vocabulary a row."""
+    graph = model.graph
+    clean(model)
+    logits = next(value for value in graph.outputs if value.name == "logits")
+    squeeze = logits.producer()
+    if squeeze is None or squeeze.op_type != "Squeeze":
+        return
+    biases = []
+    node = squeeze.inputs[0].producer() if squeeze.inputs[0] is not None else None
+    while node is not None and node.op_type == "Add" and constant(node.inputs[1]) is not None:
+        biases.append(node)
+        node = node.inputs[0].producer() if node.inputs[0] is not None else None
+    hidden = node.inputs[0] if node is not None and node.op_type == "MatMul" else None
+    if node is None or hidden is None or hidden.shape is None or not isinstance(hidden.shape[-1], int):
+        return
+    edit = Editor(graph, node)
+    rows = edit.constant("logits.rows", np.array([-1, hidden.shape[-1]], np.int64))
+    flat = edit.op("Reshape", [hidden, rows], "logits.hidden")
+    flat.shape = ir.Shape([None, hidden.shape[-1]])
+    node.replace_input_with(0, flat)
+    for value in (node.outputs[0], *(bias.outputs[0] for bias in biases)):
+        value.shape = ir.Shape([None, *list(logits.shape or [])[-1:]])
+    for bias in biases:
+        added = constant(bias.inputs[1])
+        if added is not None and not added.any():
+            replace(bias, _first(bias))
+    replace(squeeze, _first(squeeze))
+
+
+def _first(node: ir.Node) -> ir.Value:
+    value = node.inputs[0]
+    if value is None:
+        raise ValueError("an operator without an input")
+    return value
 
 
 def _find_best(model: ir.Model) -> None:
