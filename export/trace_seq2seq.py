@@ -259,7 +259,7 @@ def _share_sources(model: ir.Model) -> None:
 
 
 def _lower_logits(model: ir.Model) -> None:
-    """Compute logits as the rows that they leave as, and add no bias of zeros: each would copy a whole vocabulary a row."""
+    """Compute logits as the rows that they leave as, and add no bias of zeros: each is a copy of a vocabulary a row."""
     graph = model.graph
     clean(model)
     logits = next(value for value in graph.outputs if value.name == "logits")

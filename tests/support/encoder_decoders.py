@@ -46,12 +46,22 @@ _LAYERS: dict[str, Any] = {
 }
 
 
-def spread(model: Any) -> Any:
-    """Larger weights, so that the most probable token depends on what came before."""
+def spread(model: Any, embeddings: float = 0.3) -> Any:
+    """Random weights large enough that every target depends on its source, and that some end before they must."""
+    torch.manual_seed(1)
     with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 2:
-                parameter.mul_(3.0)
+        for name, parameter in model.named_parameters():
+            if parameter.ndim != 2 or "relative" in name:
+                continue
+            reads_source = any(
+                part in name for part in ("encoder_attn.v", "encoder_attn.o", "Attention.v", "Attention.o")
+            )
+            size = (6.0 if reads_source else 3.0) / parameter.shape[1] ** 0.5
+            parameter.normal_(0, embeddings if "embed" in name or "shared" in name else size)
+        bias = getattr(model, "final_logits_bias", None)
+        if bias is not None:
+            bias.normal_(0, 1.0)
+            bias[0, model.config.eos_token_id] += 12 * embeddings
     return model
 
 
@@ -86,7 +96,7 @@ def marian(folder: Path, targets: Sequence[str] = ()) -> Path:
         **_LAYERS, vocab_size=len(names), max_position_embeddings=64, pad_token_id=pad, eos_token_id=0,
         decoder_start_token_id=pad,
     )  # fmt: skip
-    model = spread(MarianMTModel(config))
+    model = spread(MarianMTModel(config), 1.0)
     model.generation_config = Config(
         bad_words_ids=[[pad]], decoder_start_token_id=pad, eos_token_id=0, pad_token_id=pad, forced_eos_token_id=0,
         max_length=40, num_beams=4,
@@ -116,7 +126,7 @@ def t5(folder: Path) -> Path:
             "translation_en_to_fr": {"prefix": "translate English to French: "},
         },
     )  # fmt: skip
-    T5ForConditionalGeneration(config).save_pretrained(folder)  # spread enough as it is made: its scores are unscaled
+    spread(T5ForConditionalGeneration(config)).save_pretrained(folder)
     return folder
 
 
