@@ -61,7 +61,7 @@ class Batch:
         if not self._decoder.finds_best:
             return best_of(log_softmax(self.step(tokens)), count)
         scores, ids = self._run(tokens, list(_BEST), count)
-        return scores, ids
+        return np.asarray(scores, np.float32), np.asarray(ids, np.int64)
 
     def _run(self, tokens: Ids, outputs: list[str], count: int) -> list[NDArray[np.generic]]:
         found = self._decoder.session.run(self.feeds(tokens, count), [*outputs, *self._decoder.present])

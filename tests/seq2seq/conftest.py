@@ -19,7 +19,7 @@ TASKS = {
     "m2m100": "translation",
     "nllb": "translation",
 }
-QUANTIZED = ("marian", "t5", "bart", "nllb")
+QUANTIZED = {"calm_marian": "translation", "calm_t5": "summarization", "calm_bart": "text2text-generation"}
 
 Made = Callable[[str], tuple[Path, Path]]
 
@@ -34,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
             root = tmp_path_factory.mktemp(family)
             model = getattr(families, family)(root / "model")
             precision = "int8,fp32" if family in QUANTIZED else "fp32"
-            export(model, root / "bundle", task=TASKS[family], precision=precision)
+            export(model, root / "bundle", task=(TASKS | QUANTIZED)[family], precision=precision)
             known[family] = model, root / "bundle"
         return known[family]
 

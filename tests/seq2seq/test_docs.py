@@ -19,7 +19,7 @@ NAMES = {
 
 
 def test_the_guide_runs_as_written(made: Made, tmp_path: Path) -> None:
-    shutil.copytree(made("marian")[0], tmp_path / "my-model")
+    shutil.copytree(made("calm_marian")[0], tmp_path / "my-model")
     for name, family in NAMES.items():
         shutil.copytree(made(family)[1], tmp_path / name)
     said = ""

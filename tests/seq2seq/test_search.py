@@ -160,7 +160,8 @@ def test_a_search_wide_enough_finds_the_best_of_all_texts(source: int, penalty: 
         for body in product(range(vocabulary), repeat=length):
             if END in body[:-1] or (length < longest - 1 and body[-1] != END):
                 continue
-            ids, total = (3,), 0.0
+            ids: tuple[int, ...] = (3,)
+            total = 0.0
             for token in body:
                 total += options(ids, decoder, source, rules)[token]
                 ids = (*ids, token)

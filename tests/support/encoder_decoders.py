@@ -1,7 +1,7 @@
 """Tiny encoder-decoders with random weights, one of every family, with tokenizers made from the built-in texts."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from cloister.export.texts import CALIBRATION
 from tests.support.models import tokenizer as fast_tokenizer
 
 Config: Any = GenerationConfig  # transformers' configurations have no types that a checker could use
+Weights = Callable[..., Any]
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 _LAYERS: dict[str, Any] = {
     "d_model": 32,
@@ -65,6 +66,15 @@ def spread(model: Any, embeddings: float = 0.3) -> Any:
     return model
 
 
+def calm(model: Any) -> Any:
+    """Random weights small enough that integers do not change what a few of them decide: for int8."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 2:
+                parameter.mul_(3.0)
+    return model
+
+
 def _pieces(folder: Path, side: str, size: int, kind: str = "unigram") -> list[str]:
     """Train `side.spm`; returns its pieces."""
     corpus = folder / "corpus.txt"
@@ -80,7 +90,7 @@ def _pieces(folder: Path, side: str, size: int, kind: str = "unigram") -> list[s
     return [model.id_to_piece(i) for i in range(model.get_piece_size())]
 
 
-def marian(folder: Path, targets: Sequence[str] = ()) -> Path:
+def marian(folder: Path, targets: Sequence[str] = (), weights: Weights = spread) -> Path:
     """A Marian; with targets one of several languages, chosen by `>>xx<<` before the source."""
     folder.mkdir()
     pieces = [piece for side, size in (("source", 200), ("target", 210)) for piece in _pieces(folder, side, size)]
@@ -96,7 +106,7 @@ def marian(folder: Path, targets: Sequence[str] = ()) -> Path:
         **_LAYERS, vocab_size=len(names), max_position_embeddings=64, pad_token_id=pad, eos_token_id=0,
         decoder_start_token_id=pad,
     )  # fmt: skip
-    model = spread(MarianMTModel(config), 1.0)
+    model = weights(MarianMTModel(config), 1.0) if weights is spread else weights(MarianMTModel(config))
     model.generation_config = Config(
         bad_words_ids=[[pad]], decoder_start_token_id=pad, eos_token_id=0, pad_token_id=pad, forced_eos_token_id=0,
         max_length=40, num_beams=4,
@@ -110,7 +120,12 @@ def marian_to_many(folder: Path) -> Path:
     return marian(folder, ("fra", "deu", "por_BR"))
 
 
-def t5(folder: Path) -> Path:
+def calm_marian(folder: Path) -> Path:
+    """A Marian for int8."""
+    return marian(folder, weights=calm)
+
+
+def t5(folder: Path, weights: Weights = spread) -> Path:
     """A T5 whose config knows the words before a source: of a summary, and of translations."""
     words: Any = fast_tokenizer("unigram")
     words.save_pretrained(folder)
@@ -126,8 +141,13 @@ def t5(folder: Path) -> Path:
             "translation_en_to_fr": {"prefix": "translate English to French: "},
         },
     )  # fmt: skip
-    spread(T5ForConditionalGeneration(config)).save_pretrained(folder)
+    weights(T5ForConditionalGeneration(config)).save_pretrained(folder)
     return folder
+
+
+def calm_t5(folder: Path) -> Path:
+    """A T5 for int8; its scores are not scaled, so that its weights are large enough as they are made."""
+    return t5(folder, lambda model: model)
 
 
 def mt5(folder: Path) -> Path:
@@ -148,7 +168,7 @@ def mt5(folder: Path) -> Path:
     return folder
 
 
-def bart(folder: Path) -> Path:
+def bart(folder: Path, weights: Weights = spread) -> Path:
     """A BART."""
     words: Any = fast_tokenizer("bytes")
     words.save_pretrained(folder)
@@ -159,8 +179,13 @@ def bart(folder: Path) -> Path:
         bos_token_id=words.convert_tokens_to_ids("<s>"), eos_token_id=end, decoder_start_token_id=end,
         forced_eos_token_id=end,
     )  # fmt: skip
-    spread(BartForConditionalGeneration(config)).save_pretrained(folder)
+    weights(BartForConditionalGeneration(config)).save_pretrained(folder)
     return folder
+
+
+def calm_bart(folder: Path) -> Path:
+    """A BART for int8."""
+    return bart(folder, calm)
 
 
 def _unigram(codes: bool) -> list[tuple[str, float]]:
