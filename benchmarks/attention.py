@@ -1,8 +1,9 @@
 """How should causal, windowed and grouped attention run on a processor? One layer under ONNX Runtime's operators.
 
-Prints for each shape the milliseconds of MultiHeadAttention as it is, with its own causal mask, with a mask added to
-the scores (a window), and of GroupQueryAttention; the time it takes to repeat keys and values for the former; the error
-against numpy in double precision; and whether a text alone has the bits it has beside longer ones.
+Prints for each shape the milliseconds of MultiHeadAttention with a key mask and of ONNX's own Attention (opset 24) with
+the texts' lengths; of Attention with its causal mask, and with a mask added to the scores (a window); of
+GroupQueryAttention; the time it takes to repeat keys and values; the error against numpy in double precision; and
+whether a text alone has the bits it has beside longer ones.
 """
 
 import time
@@ -17,27 +18,27 @@ from cloister.runtime.session import onnxruntime
 HEADS, GROUPS, SIZE = 16, 8, 64
 SHAPES = ((1, 16), (8, 128), (4, 512), (1, 1024))
 WINDOW = 65
+COLUMNS = ("masked", "standard", "causal", "window", "grouped", "repeat")
 _SHUT = -1e30
 
 
-def session(operator: str, inputs: list[str], **attributes: Any) -> Any:
+def session(operator: str, inputs: list[str], *, domain: str = "com.microsoft", **attributes: Any) -> Any:
     """A graph of one operator."""
     runtime = onnxruntime()
-    node = helper.make_node(
-        operator, inputs, ["out", *attributes.pop("more", [])], domain="com.microsoft", **attributes
-    )
-    integer = {"lengths", "total"}
-    values = [
-        helper.make_tensor_value_info(n, TensorProto.INT32 if n in integer else TensorProto.FLOAT, None)
-        for n in inputs
-        if n
-    ]
+    node = helper.make_node(operator, inputs, ["out", *attributes.pop("more", [])], domain=domain, **attributes)
+    types = {"lengths": TensorProto.INT32, "total": TensorProto.INT32, "keys": TensorProto.INT64}
+    values = [helper.make_tensor_value_info(n, types.get(n, TensorProto.FLOAT), None) for n in inputs if n]
     outputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in node.output]
-    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("com.microsoft", 1)]
+    opsets = [helper.make_opsetid("", 24), helper.make_opsetid("com.microsoft", 1)]
     model = helper.make_model(helper.make_graph([node], "g", values, outputs), opset_imports=opsets, ir_version=10)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     return runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def standard(inputs: list[str], **attributes: Any) -> Any:
+    """ONNX's own operator."""
+    return session("Attention", inputs, domain="", q_num_heads=HEADS, kv_num_heads=HEADS, **attributes)
 
 
 def repeated(x: Any) -> Any:
@@ -69,10 +70,10 @@ def fastest(call: Callable[[], Any], rounds: int = 15) -> float:
 
 def main() -> None:
     """Print the table."""
-    names = ["q", "k", "v", "", "lengths"]
-    plain = session("MultiHeadAttention", names, num_heads=HEADS)
-    causal = session("MultiHeadAttention", names, num_heads=HEADS, unidirectional=1)
-    added = session("MultiHeadAttention", [*names, "bias"], num_heads=HEADS)
+    masked = session("MultiHeadAttention", ["q", "k", "v", "", "lengths"], num_heads=HEADS)
+    plain = standard(["q", "k", "v", "", "", "", "keys"])
+    causal = standard(["q", "k", "v"], is_causal=1)
+    added = standard(["q", "k", "v", "bias", "", "", "keys"])
     grouped = session(
         "GroupQueryAttention",
         ["q", "k", "v", "past_k", "past_v", "lengths", "total"],
@@ -81,44 +82,42 @@ def main() -> None:
         more=["new_k", "new_v"],
     )
     random = np.random.default_rng(0)
-    print(
-        f"{'texts':>7} {'plain':>7} {'causal':>7} {'window':>7} {'grouped':>8} {'repeat':>7}  errors, same bits alone"
-    )
+    print(f"{'texts':>7}" + "".join(f"{name:>10}" for name in COLUMNS) + "  errors, same bits alone")
     for count, longest in SHAPES:
         q = random.standard_normal((count, longest, HEADS * SIZE)).astype(np.float32)
         k, v = (random.standard_normal((count, longest, GROUPS * SIZE)).astype(np.float32) for _ in range(2))
         lengths = np.array([longest - i * 7 % (longest // 2) for i in range(count)], np.int32)
         distance = np.arange(longest)[:, None] - np.arange(longest)
         bias = np.where(np.abs(distance) < WINDOW, 0, _SHUT).astype(np.float32)[None, None]
-        feeds = {"q": q, "k": repeated(k), "v": repeated(v), "lengths": lengths}
+        whole = {"q": q, "k": repeated(k), "v": repeated(v)}
         empty = np.zeros((count, GROUPS, 0, SIZE), np.float32)
         total = np.array([longest], np.int32)
+        keys = lengths.astype(np.int64)
         for_groups = {"q": q, "k": k, "v": v, "past_k": empty, "past_v": empty, "lengths": lengths - 1, "total": total}
+        everywhere = np.ones_like(distance, bool)
         runs = {
-            "causal": (causal, feeds, distance >= 0),
-            "window": (added, {**feeds, "bias": bias}, np.abs(distance) < WINDOW),
+            "masked": (masked, {**whole, "lengths": lengths}, everywhere),
+            "standard": (plain, {**whole, "keys": keys}, everywhere),
+            "causal": (causal, whole, distance >= 0),
+            "window": (added, {**whole, "bias": bias, "keys": keys}, np.abs(distance) < WINDOW),
             "grouped": (grouped, for_groups, distance >= 0),
         }
-        times = {"plain": fastest(lambda f=feeds: plain.run(None, f))}  # type: ignore[misc]
-        notes = []
+        times, notes = {}, []
         for name, (one, given, seen) in runs.items():
             times[name] = fastest(lambda o=one, g=given: o.run(None, g))  # type: ignore[misc]
             got = one.run(None, given)[0]
-            reference = wanted(q, feeds["k"], feeds["v"], lengths, seen)
+            reference = wanted(q, whole["k"], whole["v"], lengths, seen)
             error = max(float(np.abs(got[i, :n] - reference[i, :n]).max()) for i, n in enumerate(lengths))
             same = all(np.array_equal(alone(one, given, i, int(n))[0], got[i, :n]) for i, n in enumerate(lengths))
             notes.append(f"{name} {error:.0e} {'yes' if same else 'NO'}")
-        repeat = fastest(lambda k=k, v=v: (repeated(k), repeated(v)))  # type: ignore[misc]
-        row = (
-            f"{times['plain']:7.2f} {times['causal']:7.2f} {times['window']:7.2f} {times['grouped']:8.2f} {repeat:7.2f}"
-        )
-        print(f"{count:>2}×{longest:<4} {row}  {', '.join(notes)}")
+        times["repeat"] = fastest(lambda k=k, v=v: (repeated(k), repeated(v)))  # type: ignore[misc]
+        print(f"{count:>2}×{longest:<4}" + "".join(f"{times[n]:10.2f}" for n in COLUMNS) + "  " + ", ".join(notes))
 
 
 def alone(one: Any, given: dict[str, Any], index: int, length: int) -> Any:
     """The output for one text of a batch, run by itself."""
     feeds = {name: value[index : index + 1, :length] for name, value in given.items() if name in "qkv"}
-    feeds["lengths"] = given["lengths"][index : index + 1]
+    feeds |= {name: given[name][index : index + 1] for name in ("lengths", "keys") if name in given}
     if "bias" in given:
         feeds["bias"] = given["bias"][:, :, :length, :length]
     if "total" in given:

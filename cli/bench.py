@@ -2,6 +2,8 @@
 
 import json
 import sys
+import xml.etree.ElementTree as ET
+from html import escape
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +11,13 @@ import typer
 
 from .. import InvalidInput, StorageError
 from .options import BundleId, Identity, MinVersion, Provider, PublicKey, unseal
+
+_STYLE = (
+    ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:82rem;margin:2rem auto;"
+    "padding:0 1rem;background:#f6f8fa;color:#24292f}h1{font-size:1.4rem}p{margin:.2rem 0;color:#59636e}"
+    "div{display:flex;flex-wrap:wrap;gap:1rem;margin-top:1rem}svg{max-width:100%;height:auto}"
+    "@media(prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}p{color:#9198a1}}"
+)
 
 
 def bench(
@@ -74,11 +83,8 @@ def _numbers(given: str | None) -> list[int] | None:
 
 def _show(document: dict[str, Any]) -> None:
     """Tables for people; bars beside the first bundle's on a terminal and in a pipe alike."""
-    for entry in document["bundles"]:
-        sys.stdout.write(
-            f"{entry['bundle']}: {entry['task']}, {entry['variant']} on {entry['provider']}, {entry['threads']} threads"
-            f", loaded in {entry['load_seconds']:.2f} s, {entry['memory']['load_bytes'] / 1e6:.1f} MB\n"
-        )
+    for entry, about in zip(document["bundles"], _about(document), strict=True):
+        sys.stdout.write(f"{about}\n")
         for title, rows in (("one text", entry["latency"]), ("calls of several texts", entry["throughput"])):
             sys.stdout.write(f"\n{title:<24}{'minimum':>12}{'median':>12}{'p95':>12}\n")
             longest = max(row["median_ms"] for row in rows)
@@ -95,7 +101,17 @@ def _show(document: dict[str, Any]) -> None:
             f"{row['texts']} x {row['tokens']} tokens: the second takes {row['ratio']:.2f} [{low:.2f}, {high:.2f}] "
             "times the first's time\n"
         )
-    sys.stdout.write(f"memory of the process: {document['memory']['process_bytes'] / 1e6:.0f} MB\n")
+    held, most = (document["memory"][key] / 1e6 for key in ("process_bytes", "peak_bytes"))
+    sys.stdout.write(f"memory of the process: {held:.0f} MB, at most {most:.0f} MB\n")
+
+
+def _about(document: dict[str, Any]) -> list[str]:
+    """One line for each bundle: what it is and what its load took."""
+    return [
+        f"{entry['bundle']}: {entry['task']}, {entry['variant']} on {entry['provider']}, {entry['threads']} threads"
+        f", loaded in {entry['load_seconds']:.2f} s, {entry['memory']['load_bytes'] / 1e6:.1f} MB"
+        for entry in document["bundles"]
+    ]
 
 
 def _write_chart(path: Path, document: dict[str, Any]) -> None:
@@ -113,13 +129,16 @@ def _write_chart(path: Path, document: dict[str, Any]) -> None:
     )
     if path.suffix == ".html":
         data = json.dumps(document).replace("<", "\\u003c")
+        about = "".join(f"<p>{escape(line)}</p>" for line in _about(document))
         page = (
-            f"<!doctype html><meta charset=utf-8><title>cloister bench</title>{first}<br>{second}"
-            f'<script type="application/json">{data}</script>\n'
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>cloister bench</title>'
+            f"<style>{_STYLE}</style><h1>cloister bench</h1>{about}<div>{first}{second}</div>"
+            f'<script type="application/json">{data}</script></html>\n'
         )
     else:
-        moved = second.replace("<svg ", '<svg y="380" ', 1)
-        page = f'<svg xmlns="http://www.w3.org/2000/svg" width="640" height="760">{first}{moved}</svg>\n'
+        height = int(float(ET.fromstring(first).get("height", "0")))  # noqa: S314 - made above
+        moved = second.replace("<svg ", f'<svg y="{height + 12}" ', 1)
+        page = f'<svg xmlns="http://www.w3.org/2000/svg" width="640" height="{2 * height + 12}">{first}{moved}</svg>\n'
     try:
         path.write_text(page, "utf-8")
     except OSError as error:

@@ -1,11 +1,19 @@
-"""Line charts as SVG, on logarithmic axes: what `cloister bench --chart` writes."""
+"""Line charts as SVG, on logarithmic axes, for light and dark pages: what `cloister bench --chart` writes."""
 
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-_COLOURS = ("#1f5fa8", "#c4501b", "#3a7d44", "#7b4fa3", "#8a6d1a", "#555555", "#b02a5b", "#1b8a8f")
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 320, 60, 20, 40, 45
+_COLOURS = ("#2a7fd4", "#d9662b", "#2f9e57", "#9a63d1", "#b8901f", "#d1437f", "#1d9aa5", "#7d8590")
+_DASHES = ("", "6 3", "2 3", "8 3 2 3")
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 330, 64, 24, 56, 46
+_LINE = 20
+
+_STYLE = (
+    "<style>.chart-back{fill:#fff}.chart-text{fill:#24292f}.chart-mute{fill:#59636e}.chart-grid{stroke:#e4e8ec}"
+    "@media(prefers-color-scheme:dark){.chart-back{fill:#161b22}.chart-text{fill:#e6edf3}.chart-mute{fill:#9198a1}"
+    ".chart-grid{stroke:#30363d}}</style>"
+)
 
 Series = Mapping[str, Sequence[tuple[float, float]]]
 
@@ -23,33 +31,39 @@ def lines(title: str, x: str, y: str, series: Series) -> str:
             _HEIGHT - _BOTTOM - _share(point[1], up) * (_HEIGHT - _TOP - _BOTTOM),
         )
 
-    height = _HEIGHT + 18 * len(series)
+    height = _HEIGHT + _LINE * len(series) + 8
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
-        f'font-family="sans-serif" font-size="12" role="img" aria-label="{escape(title, quote=True)}">',
-        f'<rect width="{_WIDTH}" height="{height}" fill="white"/>',
-        f'<text x="{_LEFT}" y="20" font-size="14" font-weight="bold">{escape(title)}</text>',
+        f'font-family="system-ui,sans-serif" font-size="12" role="img" aria-label="{escape(title, quote=True)}">',
+        f'{_STYLE}<rect class="chart-back" width="{_WIDTH}" height="{height}" rx="6"/>',
+        f'<text class="chart-text" x="{_LEFT - 40}" y="24" font-size="15" font-weight="600">{escape(title)}</text>',
+        f'<text class="chart-mute" x="{_LEFT - 40}" y="44">{escape(y)}</text>',
     ]
     for tick in across:
         at, _ = place((tick, up[0]))
-        parts.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" stroke="#ddd"/>')
-        parts.append(f'<text x="{at:.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">{tick:g}</text>')
+        parts.append(f'<line class="chart-grid" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>')
+        parts.append(_label(at, _HEIGHT - _BOTTOM + 16, "middle", f"{tick:,g}"))
     for tick in up:
         _, at = place((across[0], tick))
-        parts.append(f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}" stroke="#ddd"/>')
-        parts.append(f'<text x="{_LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{tick:g}</text>')
-    parts.append(f'<text x="{_WIDTH / 2:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(x)}</text>')
-    parts.append(f'<text x="{_WIDTH - _RIGHT}" y="20" text-anchor="end">{escape(y)}</text>')
+        parts.append(f'<line class="chart-grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
+        parts.append(_label(_LEFT - 7, at + 4, "end", f"{tick:,g}"))
+    parts.append(_label((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 10, "middle", x))
     for index, (name, line) in enumerate(series.items()):
         colour = _COLOURS[index % len(_COLOURS)]
+        dash = _DASHES[index // len(_COLOURS) % len(_DASHES)]
+        stroke = f'stroke="{colour}" stroke-width="2"' + (f' stroke-dasharray="{dash}"' if dash else "")
         placed = [place(point) for point in line]
         path = " ".join(f"{a:.1f},{b:.1f}" for a, b in placed)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{colour}"/>' for a, b in placed]
-        below = _HEIGHT + 18 * index + 6
-        parts.append(f'<rect x="{_LEFT}" y="{below - 9}" width="12" height="10" fill="{colour}"/>')
-        parts.append(f'<text x="{_LEFT + 18}" y="{below}">{escape(name)}</text>')
+        parts.append(f'<polyline points="{path}" fill="none" stroke-linejoin="round" {stroke}/>')
+        parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3.2" fill="{colour}"/>' for a, b in placed]
+        below = _HEIGHT + _LINE * index + 8
+        parts.append(f'<line x1="{_LEFT}" x2="{_LEFT + 24}" y1="{below - 4}" y2="{below - 4}" {stroke}/>')
+        parts.append(f'<text class="chart-text" x="{_LEFT + 32}" y="{below}">{escape(name)}</text>')
     return "".join([*parts, "</svg>"])
+
+
+def _label(x: float, y: float, anchor: str, text: str) -> str:
+    return f'<text class="chart-mute" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 def _share(value: float, ticks: Sequence[float]) -> float:

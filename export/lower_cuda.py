@@ -8,12 +8,14 @@ The graph gains the inputs that `PackedMultiHeadAttention` reads (built by `runt
 No query, key or value is ever spread to the padded grid, as on CPU; the operator exists for CUDA alone.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_ir as ir
 
 from .attention import DOMAIN
 from .graph import MICROSOFT, Editor, clean, constant, nodes_of, replace
-from .lower import linear, lower_for_cpu
+from .lower import Grid, linear, lower_to_grid, scores
 
 _PLACEHOLDERS = {"PackedAttention", "PackedFirst"}
 _ATTRIBUTES = {"num_heads", "scale"}
@@ -29,7 +31,7 @@ def lower_for_cuda(model: ir.Model) -> int:
     attentions = list(nodes_of(graph, DOMAIN, "PackedAttention"))
     placeholders = {node.op_type for node in graph if node.domain == DOMAIN}
     if not placeholders <= _PLACEHOLDERS or not all(map(_is_plain, attentions)):
-        return lower_for_cpu(model)
+        return lower_to_grid(model, _multi_head_attention)
     offset = _input(graph, "token_offset", ["B", "S"])
     starts = _input(graph, "cumulative_sequence_length", ["B+1"])
     for number, node in enumerate(attentions):
@@ -48,6 +50,18 @@ def _is_plain(node: ir.Node) -> bool:
     asked = {name for name, attribute in node.attributes.items() if name not in _ATTRIBUTES and attribute.as_int() != 0}
     widths = {x.shape[-1] for x in node.inputs if x is not None and x.shape is not None}
     return not asked and len(widths) == 1
+
+
+def _multi_head_attention(edit: Editor, grid: Grid, node: ir.Node, spread: Sequence[ir.Value], name: str) -> ir.Value:
+    # The key mask is passed even when all lengths are equal: without it another kernel runs, with other rounding, and
+    # the answer to a text would depend on its neighbours.
+    attributes = {"num_heads": node.attributes["num_heads"].as_int(), "scale": node.attributes["scale"].as_float()}
+    if node.attributes["causal"].as_int():
+        attributes["unidirectional"] = 1
+    inputs = [*spread, None, grid.lengths]
+    if (added := scores(grid, node)) is not None:
+        inputs.append(added)
+    return edit.op("MultiHeadAttention", inputs, f"{name}.mixed", attributes, MICROSOFT)
 
 
 def _input(graph: ir.Graph, name: str, shape: list[str]) -> ir.Value:

@@ -21,7 +21,7 @@ from .original import tokenized
 from .source import Source
 from .texts import CONTEXTS, PROBES
 
-OPSET = 21
+OPSET = 24
 OUTPUT = "output"
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from .fold import approximate_gelu, fold_into_values
 from .graph import MICROSOFT, Editor, clean, constant, nodes_of, replace, scope
 
 Floats = NDArray[np.float32]
@@ -240,12 +241,23 @@ def _weights(group: Linear) -> Floats:
 def quantize(model: ir.Model, groups: Iterable[Linear], choices: Iterable[Choice | None]) -> None:
     """Rewrite the linear layers of `groups` in place, except those whose choice is None."""
     shared: dict[str, ir.Value] = {}
-    for number, (group, choice) in enumerate(zip(groups, choices, strict=True)):
-        if choice is None:
-            continue
+    chosen = [(n, g, c) for n, (g, c) in enumerate(zip(groups, choices, strict=True)) if c is not None]
+    folded = {n for n, group, choice in chosen if _folds(model.graph, group, choice)}
+    for number, group, choice in chosen:
         for index, (source, products) in enumerate(zip(group.inputs, group.products, strict=True)):
-            _rewrite(model.graph, source, products, choice, f"linear.{number}", f"linear.{number}.{index}", shared)
+            name = f"linear.{number}.{index}"
+            _rewrite(
+                model.graph, source, products, choice, None if number in folded else f"linear.{number}", name, shared
+            )
+    approximate_gelu(model.graph, [x for _, group, _ in chosen for x in group.inputs])
     clean(model)
+
+
+def _folds(graph: ir.Graph, group: Linear, choice: Choice) -> bool:
+    """Whether the smoothing of a group's input was moved upstream."""
+    if choice.factors is None or len(group.inputs) != 1:
+        return False
+    return fold_into_values(graph, group.inputs[0], choice.factors)
 
 
 def _rewrite(
@@ -253,21 +265,21 @@ def _rewrite(
     source: ir.Value,
     products: list[ir.Node],
     choice: Choice,
-    group: str,
+    group: str | None,
     name: str,
     shared: dict[str, ir.Value],
 ) -> None:
     edit = Editor(graph, products[0])
     width = constant_matrix(products[0].inputs[1]).shape[0]
     x = source
-    if choice.factors is not None:
+    if choice.factors is not None and group is not None:
         x = edit.op("Mul", [x, edit.constant(f"{group}.smooth", 1 / choice.factors)], f"{name}.smoothed")
     last = edit.constant("axis.last", np.array([-1], np.int64))
     magnitude = x if choice.zero != 128 else edit.op("Abs", [x], f"{name}.magnitude")
     row = edit.op("ReduceMax", [magnitude, last], f"{name}.row_maximum", {"keepdims": 1})
-    row = edit.op(
-        "Max", [row, edit.constant(f"floor.{choice.floor!r}", np.array(choice.floor, np.float32))], f"{name}.floored"
-    )
+    if choice.floor > TINY:
+        floor = edit.constant(f"floor.{choice.floor!r}", np.array(choice.floor, np.float32))
+        row = edit.op("Max", [row, floor], f"{name}.floored")
     step = edit.constant(f"levels.{_levels(choice.zero)}", np.array(1 / _levels(choice.zero), np.float32))
     scale = edit.op("Mul", [row, step], f"{name}.scale")
     zero = edit.constant(f"zero.{choice.zero}", np.array(choice.zero, np.uint8))

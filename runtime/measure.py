@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import InvalidInput
 from .engine import Engine
-from .memory import resident
+from .memory import peak, resident
 from .tokens import Input
 
 LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048)
@@ -209,7 +209,7 @@ def report(
                 ],
             }
         )
-    document: dict[str, object] = {"bundles": bundles, "memory": {"process_bytes": resident()}}
+    document: dict[str, object] = {"bundles": bundles, "memory": {"process_bytes": resident(), "peak_bytes": peak()}}
     if len(engines) == 2:
         document["comparison"] = [
             {"texts": p.texts, "tokens": p.tokens, "ratio": p.ratio, "interval": p.interval}

@@ -12,6 +12,7 @@ from pathlib import Path
 from .. import Overloaded, SettingsError
 
 _STATM = Path("/proc/self/statm")
+_STATUS = Path("/proc/self/status")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _REFRESH_SECONDS = 0.05
 
@@ -21,6 +22,15 @@ def resident() -> int:
     try:
         return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
+        return 0
+
+
+def peak() -> int:
+    """Most bytes that this process had in memory at once so far; 0 where the system does not tell."""
+    try:
+        lines = _STATUS.read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    except (OSError, ValueError, IndexError, StopIteration):
         return 0
 
 

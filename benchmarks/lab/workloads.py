@@ -1,7 +1,5 @@
-"""Texts of the lab, cut once to the window, so that no peer truncates; the model folder that all peers read."""
+"""Texts of the lab, cut once to the window, so that no peer truncates."""
 
-import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,65 +8,85 @@ from tokenizers import Tokenizer
 from benchmarks import workbench as wb
 
 MIXED_WINDOW = 256
+TOTALS = (100, 1000, 10_000, 100_000)
+BATCHES = (1, 4, 16, 64, 256)
+LENGTHS = (16, 32, 64, 128, 256, 512)
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Texts of one call; `repeat` calls in a round."""
+    """Texts of one call; `repeat` calls in a round. `lengths` are their tokens in the model's own words."""
 
     name: str
     texts: tuple[str, ...]
     repeat: int = 1
+    lengths: tuple[int, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """Real tokens of all texts."""
+        return sum(self.lengths)
+
+    @property
+    def padded(self) -> int:
+        """Tokens of one batch in which every text is as long as the longest."""
+        return len(self.lengths) * max(self.lengths, default=0)
 
 
-def minilm(folder: Path) -> Path:
-    """The real MiniLM, with its window opened to the 512 positions that it has."""
-    out = folder / "minilm"
-    if not out.exists():
-        shutil.copytree(wb.model_folder(), out)
-        settings = out / "sentence_bert_config.json"
-        settings.write_text(json.dumps({**json.loads(settings.read_text()), "max_seq_length": 512}))
-    return out
+class Texts:
+    """Makes workloads in the words of one model's tokenizer."""
 
+    def __init__(self, model: Path, window: int = MIXED_WINDOW) -> None:
+        self.tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+        self.window = window
+        self.source = " ".join(wb.texts("xquad"))
 
-def workloads(model: Path, *, full: bool) -> list[Workload]:
-    """Mixed, uniform and single; with `full` also 500 texts, long documents and growth from 100 to 100,000 tokens."""
-    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    cut = [shortened(tokenizer, t, MIXED_WINDOW) for t in wb.traffic()]
-    source = " ".join(wb.texts("xquad"))
-    found = [Workload("mixed", tuple(cut))]
-    found += [
-        Workload(f"uniform 8x{n}", tuple(exactly(tokenizer, source[997 * i :], n) for i in range(8)), repeat)
-        for n, repeat in ((16, 20), (64, 5), (128, 2), (512, 1))
-    ]
-    found.append(Workload("single 1x16", (exactly(tokenizer, source, 16),), 50))
-    if full:
-        everything = [shortened(tokenizer, t, MIXED_WINDOW) for t in wb.texts()]
-        found.append(Workload("mixed 500", tuple(everything)))
-        found.append(Workload("long documents", tuple(exactly(tokenizer, source[3001 * i :], 512) for i in range(24))))
-        found += [growing(tokenizer, everything, n) for n in (100, 1000, 10_000, 100_000)]
-    return found
+    def workload(self, name: str, texts: list[str], repeat: int = 1) -> Workload:
+        return Workload(name, tuple(texts), repeat, tuple(self.count(text) for text in texts))
 
+    def count(self, text: str) -> int:
+        return len(self.tokenizer.encode(text))
 
-def growing(tokenizer: Tokenizer, texts: list[str], tokens: int) -> Workload:
-    """About so many tokens of mixed texts, in their shuffled order, from the start again when they end."""
-    chosen: list[str] = []
-    total = index = 0
-    while total < tokens:
-        chosen.append(texts[index * 37 % len(texts)])
-        total += len(tokenizer.encode(chosen[-1]))
-        index += 1
-    return Workload(f"growth {tokens}", tuple(chosen))
+    def mixed(self) -> Workload:
+        """The 64 texts of the project's other figures."""
+        return self.workload("mixed", [self.shortened(t, self.window) for t in wb.traffic()])
+
+    def uniform(self, count: int, tokens: int, name: str, repeat: int = 1, step: int = 997) -> Workload:
+        """So many texts of exactly so many tokens."""
+        texts = [self.exactly(self.source[step * i % (len(self.source) // 2) :], tokens) for i in range(count)]
+        return self.workload(name, texts, repeat)
+
+    def growing(self, tokens: int) -> Workload:
+        """About so many tokens of mixed texts, in a shuffled order, from the start again when they end."""
+        texts = [self.shortened(t, self.window) for t in wb.texts()]
+        chosen: list[str] = []
+        total = index = 0
+        while total < tokens:
+            chosen.append(texts[index * 37 % len(texts)])
+            total += self.count(chosen[-1])
+            index += 1
+        return self.workload(f"growth {tokens}", chosen, repeat=max(1, 2000 // tokens))
+
+    def shortened(self, text: str, window: int) -> str:
+        return shortened(self.tokenizer, text, window)
+
+    def exactly(self, text: str, tokens: int) -> str:
+        return exactly(self.tokenizer, text, tokens)
 
 
 def shortened(tokenizer: Tokenizer, text: str, window: int) -> str:
     """The text, or its beginning, of at most so many tokens with special ones."""
+    if len(tokenizer.encode(text)) <= window:
+        return text
     words = text.split(" ")
-    while len(words) > 1 and len(tokenizer.encode(" ".join(words))) > window:
-        words.pop()
-    return " ".join(words)
+    low, high = 1, len(words)
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = len(tokenizer.encode(" ".join(words[:middle]))) <= window
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return " ".join(words[:low])
 
 
 def exactly(tokenizer: Tokenizer, text: str, tokens: int) -> str:
@@ -77,3 +95,20 @@ def exactly(tokenizer: Tokenizer, text: str, tokens: int) -> str:
     while len(tokenizer.encode(text)) < tokens:
         text += " the"
     return text
+
+
+def workloads(model: Path, *, full: bool, window: int = 512) -> list[Workload]:
+    """Mixed, uniform and single; with `full` also 500 texts, long documents, and growth by tokens, batch and length."""
+    texts = Texts(model, min(window, MIXED_WINDOW))
+    uniform = ((16, 20), (64, 5), (128, 2), (512, 1))
+    found = [texts.mixed()]
+    found += [texts.uniform(8, n, f"uniform 8x{n}", repeat) for n, repeat in uniform if n <= window]
+    found.append(texts.uniform(1, 16, "single 1x16", 50))
+    if full:
+        everything = [texts.shortened(t, texts.window) for t in wb.texts()]
+        found.append(texts.workload("mixed 500", everything))
+        found.append(texts.uniform(24, window, "long documents", step=3001))
+        found += [texts.growing(n) for n in TOTALS]
+        found += [texts.uniform(n, 32, f"batch {n}", max(1, 64 // n)) for n in BATCHES]
+        found += [texts.uniform(1, n, f"length {n}", max(1, 512 // n)) for n in LENGTHS if n <= window]
+    return found

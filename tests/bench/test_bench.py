@@ -35,6 +35,7 @@ def test_one_document_with_a_comparison_and_a_chart(tmp_path: Path, make_bundle:
         assert [row["texts"] for row in entry["throughput"]] == [1, 4]
         for row in entry["latency"] + entry["throughput"]:
             assert 0 < row["min_ms"] <= row["median_ms"] <= row["p95_ms"]
+    assert 0 < document["memory"]["process_bytes"] <= document["memory"]["peak_bytes"]
     assert len(document["comparison"]) == 5
     assert all(c["interval"][0] <= c["ratio"] <= c["interval"][1] for c in document["comparison"])
     assert len(ET.fromstring((tmp_path / "chart.svg").read_text()).findall(".//{*}polyline")) == 4  # noqa: S314 - ours
@@ -51,6 +52,7 @@ def test_every_task_is_measured(task: str, kind: str, make_bundle: Callable[...,
     assert done.exit_code == 0, (done.output, done.exception)
     assert "4 x " in done.stdout
     assert "texts/s" in done.stdout
+    assert ", at most " in done.stdout
 
 
 def test_bad_settings_are_refused(tmp_path: Path, make_bundle: Callable[..., Path]) -> None:

@@ -1,20 +1,29 @@
 """The lab without peers: its protocol with tiny peers in this interpreter, its figures against scipy, its report."""
 
 import io
+import json
+import os
+import signal
+import subprocess
 import sys
+import time
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from tokenizers import Tokenizer
 
-from benchmarks.lab import figures, report, run
+from benchmarks.lab import figures, judge, markdown, redaction, report, run
+from benchmarks.lab.page import page
 from benchmarks.lab.peers import OURS, REFERENCE, Peer
 from benchmarks.lab.process import PeerFailed, Worker
 from benchmarks.lab.wire import receive, send
-from benchmarks.lab.workloads import Workload
+from benchmarks.lab.workloads import Workload, workloads
 
 
 def peers() -> list[Peer]:
@@ -50,6 +59,8 @@ def test_every_peer_is_in_the_report_or_named_with_its_reason(tmp_path: Path, mo
     timed = results["workloads"]["mixed"]["peers"]
     assert {name for name, entry in timed.items() if "included" in entry} == {OURS, REFERENCE, "wrong"}
     assert len(timed[OURS]["excluded"]["ms"]) == 4
+    assert "beside" not in timed[OURS]["excluded"]
+    assert len(timed["wrong"]["excluded"]["beside"]) == len(timed["wrong"]["excluded"]["ms"]) == 4
     assert timed["wrong"]["cosine"]["least"] == pytest.approx(-1)
     assert timed[OURS]["cosine"]["least"] == pytest.approx(1)
     for name, why in (
@@ -59,15 +70,124 @@ def test_every_peer_is_in_the_report_or_named_with_its_reason(tmp_path: Path, mo
         ("breaks later, mixed", "cannot run"),
     ):
         assert why in results["failed"][name]
-    for text in (report.markdown(results), report.page(results)):
+    assert timed[OURS]["memory"]["peak"] >= timed[OURS]["memory"]["resident"] > 0
+    for text in (markdown.report([results]), page([results])):
         for name in (OURS, REFERENCE, "wrong", *results["failed"]):
             assert name in text
-        assert "**wrong**" in text
         assert "cannot prepare" in text
-    assert "growth exponent" in report.markdown(results)
-    assert "optimum-onnx int8 (AVX512-VNNI), tokenization excluded: at least 3.00: not measured" in report.markdown(
-        results
-    )
+        assert "not measured" in text
+    assert "**wrong**" in markdown.report([results])
+    assert ">wrong</b>" in page([results])
+
+
+def document(model: str = "minilm", **workloads: Any) -> dict[str, Any]:
+    """Results with these rounds of each peer, cosines of 1 but for a peer whose name says otherwise."""
+    made = {}
+    for load, peers in workloads.items():
+        made[load.replace("_", " ")] = {
+            "texts": 1, "tokens": 10, "padded": 10,
+            "peers": {
+                name: {
+                    "mode": "default", "memory": {"resident": 1, "peak": 2},
+                    "cosine": {"least": 0.9 if "wrong" in name else 1.0, "mean": 1.0},
+                    **{
+                        part: {"ms": ms, "beside": peers.get(OURS), **figures.summary(ms)}
+                        for part in ("excluded", "included")
+                    },
+                }
+                for name, ms in peers.items()
+            },
+        }  # fmt: skip
+    return {
+        "model": model, "title": model, "machine": "m", "threads": 1, "commit": "c" * 40, "date": "d", "versions": {},
+        "peers": {}, "failed": {}, "workloads": made,
+    }  # fmt: skip
+
+
+def states(*documents: dict[str, Any], causes: dict[str, str] | None = None) -> dict[str, judge.Judged]:
+    return {j.name: j for j in judge.judged(documents, causes or {})}
+
+
+def test_figures_are_judged_by_the_rounds_ratios_and_misses_have_a_cause() -> None:
+    optimum, openvino = "optimum-onnx int8 (AVX512-VNNI)", "OpenVINO int8 (NNCF)"
+    mixed = {OURS: [10.0, 20.0, 10.0], optimum: [31.0, 64.0, 30.5], openvino: [17.0, 34.0, 17.0]}
+    uniform = {OURS: [13.0, 26.0, 13.0], openvino: [10.0, 20.0, 10.0]}
+    causes = {f"minilm, mixed, {openvino}": "its softmax is fused"}
+    found = states(document(mixed=mixed, uniform_8x128=uniform), document("bert-base", mixed=mixed), causes=causes)
+    assert found[f"minilm, mixed, {optimum}"].state == "reached"
+    assert found[f"minilm, mixed, {optimum}"].got.startswith("3.10 [")
+    assert found[f"minilm, mixed, {openvino}"].state == "missed"
+    assert found[f"minilm, mixed, {openvino}"].cause == "its softmax is fused"
+    assert found[f"bert-base, mixed, {openvino}"].state == "reached"
+    assert found["minilm, mixed, sentence-transformers fp32"].state == "not measured"
+    assert found[f"minilm, uniform 8x128, {openvino}"].got.startswith("1.30 [")
+    assert found[f"minilm, uniform 8x128, {openvino}"].state == "reached"
+    slower = {**uniform, OURS: [13.2, 26.4, 13.2]}
+    late = states(document(uniform_8x128=slower))[f"minilm, uniform 8x128, {openvino}"]
+    assert (late.state, late.cause) == ("missed", judge.UNKNOWN)
+    assert judge.UNKNOWN in markdown.report([document(uniform_8x128=slower)])
+    assert judge.UNKNOWN in page([document(uniform_8x128=slower)])
+
+
+def test_single_texts_are_judged_against_the_fastest_peer_that_is_right() -> None:
+    single = {OURS: [1.05, 1.05, 1.05], "fast and wrong": [0.5, 0.5, 0.5], "right": [1.0, 1.0, 1.0], "slow": [3.0] * 3}
+    name = f"minilm, single 1x16, {judge.FASTEST}"
+    found = states(document(single_1x16=single))[name]
+    assert found.state == "reached"
+    assert "(right)" in found.got
+    assert states(document(single_1x16={**single, "right": [0.9] * 3}))[name].state == "missed"
+    lost = {(x.peer, x.least_cosine) for x in judge.losses(document(single_1x16=single))}
+    assert lost == {("fast and wrong", 0.9), ("right", 1.0)}
+
+
+def test_growth_and_the_roofline_are_judged() -> None:
+    linear = {f"growth_{n}": {OURS: [n / 10] * 3, "worse": [n**1.2] * 3} for n in (100, 1000, 10_000)}
+    results = document(**linear)
+    for load, n in zip(results["workloads"].values(), (110, 1100, 11_000), strict=True):
+        load["tokens"] = n
+    operators = [{"operator": "MatMul", "calls": 6, "ms": 3.0, "share": 0.6, "of_peak": 0.9}]
+    shape = {"tokens": 1024, "ms": 5.0, "int8_share": 0.55, "limit_share": 0.6, "operators": operators}
+    peaks = {"int8": 8e11, "bf16": None, "fp32": 2e11, "bandwidth": 3e10}
+    results["roofline"] = {"peaks": peaks, "shapes": {"8x128": shape}}
+    found = states(results)
+    assert found["minilm, growth in total tokens, exponent"].got == "1.000"
+    assert found["minilm, uniform 8x128, share of the int8 roofline"].state == "reached"
+    for text in (page([results]), markdown.report([results])):
+        assert "1.20 (110 to 11,000)" in text
+        assert "MatMul" in text
+        assert "int8 800 GOP/s, fp32 200 GFLOP/s, 30 GB/s" in text
+    shape["int8_share"] = 0.49
+    assert states(results)["minilm, uniform 8x128, share of the int8 roofline"].state == "missed"
+
+
+def test_every_cause_names_a_figure() -> None:
+    names = {j.name for j in judge.judged([])}
+    assert set(judge.read_causes()) <= names
+
+
+def test_the_page_is_well_formed_and_carries_its_results() -> None:
+    results = document(mixed={OURS: [1.0] * 3, "<b>&": [2.0] * 3})
+    text = page([results])
+    raw = text.split('id="results">')[1].split("</script>")[0]
+    assert json.loads(raw) == [results]
+    assert "<b>&" not in text
+    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+
+    class Checker(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.open: list[str] = []
+
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            if tag not in ("meta", "br"):
+                self.open.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert self.open.pop() == tag
+
+    checker = Checker()
+    checker.feed(text)
+    assert checker.open == []
 
 
 def test_a_worker_that_is_not_asked_is_stopped(tmp_path: Path) -> None:
@@ -115,3 +235,131 @@ def test_the_readme_gets_its_table_between_the_markers() -> None:
     assert report.filled(given, "new\n") == f"before\n{report.BEGIN}\nnew\n{report.END}\nafter\n"
     with pytest.raises(ValueError, match="no markers"):
         report.filled("nothing", "new")
+
+
+_LAB_THAT_IS_KILLED = """
+import sys, time
+from pathlib import Path
+from benchmarks.lab.process import Worker
+worker = Worker("benchmarks.lab.adapters.counting", threads=1, log=Path(sys.argv[1]))
+worker.ask("prepare", options={}, model=".", work=".", threads=1)
+print(worker._process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def state(pid: int) -> str:
+    """A process's state letter; `gone` when there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "gone"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl(2)")
+def test_a_stopped_worker_ends_with_a_lab_that_is_killed(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    lab = subprocess.Popen(
+        [sys.executable, "-c", _LAB_THAT_IS_KILLED, str(tmp_path / "log")],
+        cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert lab.stdout is not None
+    worker = int(lab.stdout.readline())
+    while state(worker) != "T":
+        time.sleep(0)
+    lab.send_signal(signal.SIGKILL)
+    lab.wait()
+    lab.stdout.close()
+    end = time.monotonic() + 30
+    while state(worker) not in ("gone", "Z"):
+        assert time.monotonic() < end, "the worker outlived the lab"
+
+
+def test_a_worker_that_does_not_answer_is_ended(tmp_path: Path) -> None:
+    worker = Worker("benchmarks.lab.adapters.counting", threads=1, log=tmp_path / "log", limit=0.5)
+    try:
+        with pytest.raises(PeerFailed, match=r"no answer within 0\.5 s"):
+            worker.ask("prepare", options={"fails": "hang"}, model="", work="", threads=1)
+        with pytest.raises(PeerFailed):
+            worker.ask("texts", texts=["a"])
+    finally:
+        worker.close()
+
+
+def test_a_way_that_would_pad_too_much_is_not_tried() -> None:
+    both = {"modes": ["default", "sorted"], "one_batch": True}
+    many = Workload("many", ("a",) * 1000, 1, (100,) * 1000)
+    assert many.padded > run.PADDED
+    assert run.ways(both, many) == ["sorted"]
+    assert run.ways({**both, "one_batch": False}, many) == ["default", "sorted"]
+    assert run.ways(both, Workload("few", ("a",) * 32, 1, (9,) * 32)) == ["default"]
+    assert run.ways(both, Workload("mixed", ("a",) * 64, 1, (9,) * 64)) == ["default", "sorted"]
+    assert run.ways({"modes": ["default"], "one_batch": False}, many) == ["default"]
+
+
+def test_workloads_have_the_tokens_that_they_name(tmp_path: Path) -> None:
+    from benchmarks.lab.models import xlmr_tokenizer
+
+    xlmr_tokenizer(tmp_path, pieces=800, size=2000)
+    tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    assert tokenizer.get_vocab_size() == 2000
+    assert [tokenizer.token_to_id(t) for t in ("<s>", "<pad>", "</s>", "<unk>")] == [0, 1, 2, 3]
+    ids = tokenizer.encode("how long does a parcel take to arrive").ids
+    assert (ids[0], ids[-1]) == (0, 2)
+    assert 3 not in ids  # everything is in the pieces that were trained
+    assert tokenizer.decode(ids) == "how long does a parcel take to arrive"
+    assert json.loads((tmp_path / "tokenizer_config.json").read_text())["pad_token"] == "<pad>"
+    for load in workloads(tmp_path, full=True):
+        lengths = [len(tokenizer.encode(text)) for text in load.texts]
+        assert tuple(lengths) == load.lengths
+        kind, _, of = load.name.partition(" ")
+        if kind in ("uniform", "single"):
+            count, tokens = map(int, of.split("x"))
+            assert lengths == [tokens] * count
+        elif kind in ("batch", "length"):
+            assert set(lengths) == ({32} if kind == "batch" else {int(of)})
+            assert len(lengths) == (int(of) if kind == "batch" else 1)
+        elif kind == "growth":
+            assert int(of) <= load.tokens < int(of) + 256
+        elif kind == "mixed":
+            assert max(lengths) <= 256
+
+
+def test_a_value_is_found_when_all_of_it_is_in_spans() -> None:
+    valued = [
+        ("URL", "see example.org now", (4, 15)),
+        ("URL", "see example.org now", (4, 15)),
+        ("IP", "1.2.3.4", (0, 7)),
+    ]
+    spans = [[(4, 10), (10, 15)], [(4, 14)], []]
+    assert redaction.by_kind(valued, spans) == pytest.approx({"all": 1 / 3, "URL": 0.5, "IP": 0.0})
+
+
+def test_redaction_names_what_could_not_run_and_finds_planted_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redaction, "LAB", tmp_path)
+
+    class Here(Peer):
+        @property
+        def python(self) -> Path:
+            return Path(sys.executable if self.environment == "here" else "/nowhere/python")
+
+    given = redaction.values(2)
+    assert {kind for kind, _, _ in given} == set(redaction.KINDS)
+    assert all(0 <= start < end <= len(text) for _, text, (start, end) in given)
+    tools = [
+        Here(redaction.CLOISTER, "here", "redaction", {"tool": "cloister"}),
+        Here("unknown", "here", "redaction", {"tool": "none"}),
+        Here("absent", "missing", "redaction", {"tool": "scrubadub"}),
+    ]
+    found = redaction.measured(tools, given, ["nothing is in this one"], 1)
+    assert set(found["peers"]) == {redaction.CLOISTER}
+    assert found["peers"][redaction.CLOISTER]["found"]["EMAIL_ADDRESS"] == 1.0
+    assert found["peers"][redaction.CLOISTER]["alarms"] == 0.0
+    assert "none" in found["failed"]["unknown"]
+    assert "make lab-redaction" in found["failed"]["absent"]
+    results = document()
+    for text in (markdown.report([results], found), page([results], found)):
+        assert "absent" in text
+        assert redaction.CLOISTER in text

@@ -24,9 +24,11 @@ def _nodes(bundle: Path) -> list[Any]:
 
 
 def _attentions(bundle: Path) -> list[dict[str, Any]]:
-    found = [n for n in _nodes(bundle) if n.op_type == "MultiHeadAttention"]
+    found = [n for n in _nodes(bundle) if n.op_type == "Attention"]
     return [
-        {a.name: onnx.helper.get_attribute_value(a) for a in n.attribute} | {"bias": len(n.input) > 5} for n in found
+        {a.name: onnx.helper.get_attribute_value(a) for a in n.attribute}
+        | {"bias": len(n.input) > 3 and bool(n.input[3])}
+        for n in found
     ]
 
 
@@ -38,10 +40,10 @@ def model(tmp_path: Path) -> Any:
 def test_causal_layers_and_windows_are_attributes_of_the_fused_operator(tmp_path: Path, model: Any) -> None:
     export(model("mistral"), tmp_path / "b", precision="fp32")
     layers = _attentions(tmp_path / "b")
-    assert [(x["unidirectional"], x["num_heads"], x["bias"]) for x in layers] == [(1, 4, True)] * 2
+    assert [(x["is_causal"], x["q_num_heads"], x["bias"]) for x in layers] == [(1, 4, True)] * 2
     export(model("modernbert"), tmp_path / "c", precision="fp32")
     layers = _attentions(tmp_path / "c")
-    assert [(x.get("unidirectional", 0), x["bias"]) for x in layers] == [(0, False), (0, True)]
+    assert [(x.get("is_causal", 0), x["bias"]) for x in layers] == [(0, False), (0, True)]
     assert sum(n.op_type == "Range" for n in _nodes(tmp_path / "c")) == 1  # one window for all layers that have it
 
 

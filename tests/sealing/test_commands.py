@@ -63,6 +63,20 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
+def test_a_sealed_bundle_is_measured_beside_another_and_leaves_no_file(office: Path) -> None:
+    quick = ["--seconds", "0.01", "--lengths", "8", "--batches", "1", "--json"]
+    before = snapshot(office)
+    document = json.loads(
+        cloister("bench", office / "sealed", "--compare", office / "sealed", *quick, *opening(office))
+    )
+    digest = json.loads(cloister("inspect", office / "bundle", "--json"))["digest"]
+    assert [entry["digest"] for entry in document["bundles"]] == [digest] * 2
+    assert len(document["comparison"]) == 2
+    assert snapshot(office) == before
+    error = failed("bench", office / "sealed", *quick)
+    assert "sealed" in error.message + error.hint
+
+
 def test_every_command_takes_a_sealed_bundle_and_answers_the_same(office: Path) -> None:
     for command in (["inspect", "--json"], ["check", "--json"], ["predict"]):
         texts = ["Where is my parcel?", "a second"] if command == ["predict"] else []

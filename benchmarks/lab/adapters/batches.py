@@ -1,5 +1,6 @@
 """What every adapter of a vector model shares: the tokenizer file, padded batches in two orders, mean pooling."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,27 @@ SIZE = 32
 WINDOW = 512
 
 
+def made(folder: Path, make: Callable[[Path], object]) -> Path:
+    """The folder, made where it is missing: under another name first, so that a run that was cut short leaves none."""
+    if not folder.exists():
+        unfinished = folder.with_name(f"{folder.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        make(unfinished)
+        unfinished.rename(folder)
+    return folder
+
+
 class Padded:
     """A peer that reads padded batches: one batch in the order given (`default`), or sorted by length in batches of 32.
 
     `split` says that tokenization can be left out of a time: then `run` gets batches that were padded beforehand.
+    `one_batch` says that its own way pads all texts of a call to the longest.
     """
 
     modes: tuple[str, ...] = MODES
     split = True
+    one_batch = True
 
     def prepare(self, model: Path, work: Path, threads: int) -> None:
         from tokenizers import Tokenizer

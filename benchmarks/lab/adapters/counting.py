@@ -1,6 +1,7 @@
 """A peer without a model, for the lab's own tests: its vectors count letters."""
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ class Counting:
         print("libraries print")
         if self.fails == "prepare":
             raise OSError("cannot prepare")
+        if self.fails == "hang":
+            signal.pause()
         if self.fails == "exit":
             os._exit(3)
 

@@ -6,16 +6,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .batches import Padded
+from .batches import Padded, made
 
 
 class CTranslate2(Padded):
     def load(self, model: Path, work: Path, threads: int) -> None:
         import ctranslate2
 
-        out = work / "ctranslate2"
-        if not out.exists():
-            ctranslate2.converters.TransformersConverter(str(model)).convert(str(out), quantization="int8")
+        converter = ctranslate2.converters.TransformersConverter(str(model))
+        out = made(work / "ctranslate2", lambda to: converter.convert(str(to), quantization="int8", force=True))
         self.encoder = ctranslate2.Encoder(str(out), device="cpu", compute_type="int8", intra_threads=threads)
 
     def forward(self, batch: dict[str, NDArray[Any]]) -> NDArray[np.float32]:

@@ -7,27 +7,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .batches import Padded
+from .batches import Padded, made
 
 
 def graph(model: Path, work: Path) -> Path:
     """The float graph, made once."""
-    path = work / "model.onnx"
-    if not path.exists():
-        import torch
-        from transformers import AutoModel
-        from transformers.exporters.exporter_onnx import OnnxConfig, OnnxExporter  # type: ignore[attr-defined]
+    return made(work / "plain", lambda to: _export(model, to / "model.onnx")) / "model.onnx"
 
-        work.mkdir(parents=True, exist_ok=True)
-        ids = torch.arange(4, 18).reshape(2, 7)
-        loaded: Any = AutoModel.from_pretrained(model).eval()
-        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
-        takes = inspect.signature(loaded.forward).parameters
-        exported = OnnxExporter().export(  # type: ignore[no-untyped-call]
-            loaded, {n: v for n, v in inputs.items() if n in takes}, config=OnnxConfig(dynamic=True)
-        )
-        OnnxExporter.save_program(exported.program, str(path))
-    return path
+
+def _export(model: Path, path: Path) -> None:
+    import torch
+    from transformers import AutoModel
+    from transformers.exporters.exporter_onnx import OnnxConfig, OnnxExporter  # type: ignore[attr-defined]
+
+    ids = torch.arange(4, 18).reshape(2, 7)
+    loaded: Any = AutoModel.from_pretrained(model).eval()
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
+    takes = inspect.signature(loaded.forward).parameters
+    exported = OnnxExporter().export(  # type: ignore[no-untyped-call]
+        loaded, {n: v for n, v in inputs.items() if n in takes}, config=OnnxConfig(dynamic=True)
+    )
+    OnnxExporter.save_program(exported.program, str(path))
 
 
 class Plain(Padded):
@@ -41,10 +41,12 @@ class Plain(Padded):
         if self.int8:
             from onnxruntime.quantization import QuantType, quantize_dynamic
 
-            quantized = work / "model-int8.onnx"
-            if not quantized.exists():
-                quantize_dynamic(str(path), str(quantized), weight_type=QuantType.QInt8)
-            path = quantized
+            float_path = path
+            folder = made(
+                work / "plain-int8",
+                lambda to: quantize_dynamic(str(float_path), str(to / "model.onnx"), weight_type=QuantType.QInt8),
+            )
+            path = folder / "model.onnx"
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""optimum-onnx: its export in fp32, or its AVX512-VNNI dynamic int8."""
+"""optimum-onnx: its export in fp32, or its AVX512-VNNI dynamic int8, with ONNX Runtime's fusions (O2) where asked."""
 
 from pathlib import Path
 from typing import Any
@@ -6,32 +6,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .batches import Padded
+from .batches import Padded, made
 
 
 class Optimum(Padded):
-    def __init__(self, int8: bool = False) -> None:
-        self.int8 = int8
+    def __init__(self, int8: bool = False, fused: bool = False) -> None:
+        self.int8, self.fused = int8, fused
 
     def load(self, model: Path, work: Path, threads: int) -> None:
         import onnxruntime
-        from optimum.onnxruntime import ORTModelForFeatureExtraction, ORTQuantizer
-        from optimum.onnxruntime.configuration import AutoQuantizationConfig
+        from optimum.onnxruntime import ORTModelForFeatureExtraction
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        plain, quantized = work / "optimum", work / "optimum-int8"
-        if not plain.exists():
-            ORTModelForFeatureExtraction.from_pretrained(model, export=True).save_pretrained(plain)
-        name = "model.onnx"
+        folder = made(
+            work / "optimum",
+            lambda to: ORTModelForFeatureExtraction.from_pretrained(model, export=True).save_pretrained(to),
+        )
+        if self.fused:
+            folder = self._optimized(folder, work / "optimum-fused")
         if self.int8:
-            name = "model_quantized.onnx"
-            if not quantized.exists():
-                config = AutoQuantizationConfig.avx512_vnni(is_static=False, per_channel=False)
-                ORTQuantizer.from_pretrained(plain).quantize(save_dir=quantized, quantization_config=config)
-        folder = quantized if self.int8 else plain
-        self.model = ORTModelForFeatureExtraction.from_pretrained(folder, file_name=name, session_options=options)
+            folder = self._quantized(folder, folder.with_name(folder.name + "-int8"))
+        file = next(folder.glob("*.onnx")).name
+        self.model = ORTModelForFeatureExtraction.from_pretrained(folder, file_name=file, session_options=options)
         self.takes = set(self.model.input_names)
+
+    def _optimized(self, folder: Path, out: Path) -> Path:
+        from optimum.onnxruntime import ORTOptimizer
+        from optimum.onnxruntime.configuration import AutoOptimizationConfig
+
+        config = AutoOptimizationConfig.O2()
+        return made(
+            out, lambda to: ORTOptimizer.from_pretrained(folder).optimize(save_dir=to, optimization_config=config)
+        )
+
+    def _quantized(self, folder: Path, out: Path) -> Path:
+        from optimum.onnxruntime import ORTQuantizer
+        from optimum.onnxruntime.configuration import AutoQuantizationConfig
+
+        config = AutoQuantizationConfig.avx512_vnni(is_static=False, per_channel=False)
+        quantizer = ORTQuantizer.from_pretrained(folder, file_name=next(folder.glob("*.onnx")).name)
+        return made(out, lambda to: quantizer.quantize(save_dir=to, quantization_config=config))
 
     def forward(self, batch: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         return np.asarray(self.model(**{n: a for n, a in batch.items() if n in self.takes}).last_hidden_state)

@@ -1,12 +1,13 @@
 """fastembed with the optimum export as a model of one's own."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .batches import Texts
+from .batches import Texts, made
 
 
 class FastEmbed(Texts):
@@ -14,13 +15,16 @@ class FastEmbed(Texts):
         from fastembed import TextEmbedding
         from fastembed.common.model_description import ModelSource, PoolingType
 
-        folder = work / "fastembed"
-        if not folder.exists():
-            shutil.copytree(model, folder, ignore=shutil.ignore_patterns("*.safetensors"))
-            shutil.copy(work / "optimum" / "model.onnx", folder / "model.onnx")
+        def copies(to: Path) -> None:
+            shutil.copytree(model, to, ignore=shutil.ignore_patterns("*.safetensors"), dirs_exist_ok=True)
+            for file in (work / "optimum").glob("model.onnx*"):
+                shutil.copy(file, to / file.name)
+
+        folder = made(work / "fastembed", copies)
+        config = json.loads((folder / "config.json").read_text())
         TextEmbedding.add_custom_model(
             model="lab/model", pooling=PoolingType.MEAN, normalization=True, sources=ModelSource(hf="lab/model"),
-            dim=384, model_file="model.onnx",
+            dim=config.get("hidden_size", config.get("dim")), model_file="model.onnx",
         )  # fmt: skip
         self.model = TextEmbedding("lab/model", specific_model_path=str(folder), threads=threads)
         self.encode = lambda texts: np.stack(list(self.model.embed(texts)))

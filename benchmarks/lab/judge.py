@@ -1,0 +1,193 @@
+"""What was wanted, and what came of it: figures reached, missed (with the cause) or not measured; growth; losses.
+
+A results document has `model`, `title`, `machine`, `threads`, `commit`, `date`, `versions`, `peers`, `failed` and
+`workloads`; and, where it was measured, `roofline`: what `benchmarks.roofline` says of Cloister int8.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import figures
+from .peers import OURS
+
+Results = Mapping[str, Any]
+
+WRONG = 0.98
+"""A least cosine with fp32 under this is marked: the answer is fast and wrong."""
+RIGHT = 0.99
+"""A least cosine with fp32 from this on counts as right where the fastest right peer is asked for."""
+FASTEST = "the fastest peer that is right"
+UNKNOWN = "cause not yet known"
+_CAUSES = Path(__file__).with_name("causes.toml")
+_OPTIMUM, _OPENVINO = "optimum-onnx int8 (AVX512-VNNI)", "OpenVINO int8 (NNCF)"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A figure: the peer's time at least `least` times ours; or, with `most`, our time at most `most` times its."""
+
+    model: str
+    load: str
+    peer: str
+    part: str
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}, {self.load}, {self.peer}"
+
+
+WANTED = (
+    Wanted("minilm", "mixed", _OPTIMUM, "excluded", least=3.0),
+    Wanted("minilm", "mixed", _OPENVINO, "excluded", least=1.8),
+    Wanted("minilm", "mixed", "sentence-transformers fp32", "included", least=6.0),
+    Wanted("bert-base", "mixed", _OPTIMUM, "excluded", least=2.5),
+    Wanted("bert-base", "mixed", _OPENVINO, "excluded", least=1.5),
+    Wanted("minilm", "uniform 8x128", _OPENVINO, "excluded", most=1.3),
+    Wanted("minilm", "single 1x16", FASTEST, "included", most=1.1),
+)
+SHARE = ("minilm", "8x128", 0.5)
+"""Model, shape, and the least share of the int8 roofline: the time of the int8 products at their peak over the time."""
+SLOPE = ("minilm", 1.0, 0.05)
+"""Model, exponent of growth in total tokens from 100 to 100,000, and how far it may be off."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A figure beside what was wanted. `state` is `reached`, `missed` or `not measured`."""
+
+    name: str
+    wanted: str
+    got: str
+    state: str
+    cause: str = ""
+
+
+def judged(documents: Sequence[Results], causes: Mapping[str, str] | None = None) -> list[Judged]:
+    """Every wanted figure."""
+    known = read_causes() if causes is None else causes
+    found = [_ratio(wanted, documents) for wanted in WANTED]
+    found.append(_share(documents))
+    found.append(_slope(documents))
+    return [
+        Judged(f.name, f.wanted, f.got, f.state, known.get(f.name, UNKNOWN)) if f.state == "missed" else f
+        for f in found
+    ]
+
+
+def read_causes(path: Path = _CAUSES) -> dict[str, str]:
+    """Causes by the figure's name."""
+    return {c["figure"]: c["text"] for c in tomllib.loads(path.read_text("utf-8")).get("cause", [])}
+
+
+def of(documents: Sequence[Results], model: str) -> Results | None:
+    """A model's document."""
+    return next((d for d in documents if d.get("model", "minilm") == model), None)
+
+
+def compared(peers: Mapping[str, Any], name: str, part: str) -> dict[str, float] | None:
+    """How many times our time a peer's is, with its interval; None where one of the two was not measured.
+
+    By pairs: each of the peer's times over the one that Cloister int8 took just before it.
+    """
+    theirs = peers.get(name, {}).get(part)
+    if theirs is None or not theirs.get("beside"):
+        return None
+    return figures.ratio(theirs["beside"], theirs["ms"])
+
+
+def fastest_right(peers: Mapping[str, Any], part: str) -> str | None:
+    """The peer that is not Cloister, right, and fastest by its median."""
+    fit = {
+        name: float(entry[part]["median"])
+        for name, entry in peers.items()
+        if part in entry and not name.startswith("Cloister") and entry.get("cosine", {}).get("least", 0.0) >= RIGHT
+    }
+    return min(fit, key=lambda name: fit[name]) if fit else None
+
+
+def _ratio(wanted: Wanted, documents: Sequence[Results]) -> Judged:
+    bound = f"its time ≥ {wanted.least:g} × ours" if wanted.least is not None else f"our time ≤ {wanted.most:g} × its"
+    bound += f", tokenization {wanted.part}"
+    document = of(documents, wanted.model)
+    peers = {} if document is None else document["workloads"].get(wanted.load, {}).get("peers", {})
+    name = fastest_right(peers, wanted.part) if wanted.peer == FASTEST else wanted.peer
+    r = None if name is None else compared(peers, name, wanted.part)
+    if r is None:
+        return Judged(wanted.name, bound, "", "not measured")
+    beside = f" ({name})" if wanted.peer == FASTEST else ""
+    if wanted.least is not None:
+        got, reached = f"{r['median']:.2f} [{r['low']:.2f}, {r['high']:.2f}]", r["median"] >= wanted.least
+    else:
+        assert wanted.most is not None
+        got = f"{1 / r['median']:.2f} [{1 / r['high']:.2f}, {1 / r['low']:.2f}]"
+        reached = 1 / r["median"] <= wanted.most
+    return Judged(wanted.name, bound, got + beside, "reached" if reached else "missed")
+
+
+def _share(documents: Sequence[Results]) -> Judged:
+    model, shape, least = SHARE
+    document = of(documents, model) or {}
+    share = document.get("roofline", {}).get("shapes", {}).get(shape, {}).get("int8_share")
+    name, wanted = f"{model}, uniform {shape}, share of the int8 roofline", f"≥ {least:.0%}"
+    if share is None:
+        return Judged(name, wanted, "", "not measured")
+    return Judged(name, wanted, f"{share:.0%}", "reached" if share >= least else "missed")
+
+
+def _slope(documents: Sequence[Results]) -> Judged:
+    model, exponent, off = SLOPE
+    points = growth(of(documents, model) or {"workloads": {}}, "growth").get(OURS, [])
+    name, wanted = f"{model}, growth in total tokens, exponent", f"{exponent:.1f} ± {off:.2f} over 100 to 100,000"
+    if len(points) < 2:
+        return Judged(name, wanted, "", "not measured")
+    slope = figures.exponent(*zip(*points, strict=True))
+    return Judged(name, wanted, f"{slope:.3f}", "reached" if abs(slope - exponent) <= off else "missed")
+
+
+GROWTHS = {
+    "growth": ("total tokens of mixed texts", "tokens"),
+    "batch": ("texts of 32 tokens in a call", "texts"),
+    "length": ("tokens of one text", "tokens"),
+}
+"""First word of the workloads, what grows, and the field that has its size."""
+
+
+def growth(document: Results, kind: str) -> dict[str, list[tuple[float, float]]]:
+    """Size and median milliseconds, tokenization included, of each peer that ran the growing workloads of a kind."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for load, data in document["workloads"].items():
+        word, _, named = load.partition(" ")
+        if word == kind:
+            size = float(data.get(GROWTHS[kind][1]) or named)
+            for name, entry in data["peers"].items():
+                if "included" in entry:
+                    found.setdefault(name, []).append((size, float(entry["included"]["median"])))
+    return {name: sorted(points) for name, points in found.items() if len(points) > 1}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A peer that is faster than Cloister: in a workload, by the whole interval of the ratio."""
+
+    load: str
+    part: str
+    peer: str
+    ratio: Mapping[str, float]
+    least_cosine: float | None
+
+
+def losses(document: Results) -> list[Loss]:
+    """Where a peer is surely faster, wrong answers among them."""
+    found = []
+    for load, data in document["workloads"].items():
+        for part in ("excluded", "included"):
+            for name, entry in data["peers"].items():
+                r = None if name.startswith("Cloister") else compared(data["peers"], name, part)
+                if r is not None and r["high"] < 1:
+                    found.append(Loss(load, part, name, r, entry.get("cosine", {}).get("least")))
+    return found
