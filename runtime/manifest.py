@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from .. import BundleError
-from .defaults import Sampling
+from .defaults import Sampling as Sampling
 from .translation import EncoderDecoderSettings
 
 FORMAT_VERSION = 1
