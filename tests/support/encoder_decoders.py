@@ -262,7 +262,13 @@ def _m2m100(folder: Path, size: int) -> Path:
     )  # fmt: skip
     model = spread(M2M100ForConditionalGeneration(config))
     model.generation_config = Config(
-        pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2, max_length=40
+        # transformers gives padding that is written no position of its own; a trained model writes none.
+        pad_token_id=1,
+        bos_token_id=0,
+        eos_token_id=2,
+        decoder_start_token_id=2,
+        max_length=40,
+        bad_words_ids=[[1]],
     )
     model.save_pretrained(folder)
     return folder
