@@ -60,22 +60,22 @@ def test_as_many_run_at_once_as_fit(engine: Any, monkeypatch: pytest.MonkeyPatch
         engine.generate_all(TEXTS, options)
     assert error.value.code == "memory_limit"
     with pytest.raises(Overloaded):
-        engine.generate(max(TEXTS, key=len), options).text()
+        engine.generate(max(TEXTS, key=engine.count_tokens), options).text()
     assert engine.model.memory._held == 0
 
 
 def test_what_others_hold_counts(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = GenerationOptions(max_tokens=12)
-    rules, tokens = engine._prepared(TEXTS[:1], options)
+    options = GenerationOptions(max_tokens=30, num_beams=1)
+    rules, tokens = engine._prepared(TEXTS[3:4], options)
     each = engine.model.bytes_of(len(tokens[0]), rules)
     limited(engine, int(1.5 * each), monkeypatch)
-    first = engine.generate(TEXTS[0], options).pieces()
+    first = engine.generate(TEXTS[3], options).pieces()
     next(first)
     with pytest.raises(Overloaded):
-        engine.generate(TEXTS[0], options).text()
+        engine.generate(TEXTS[3], options).text()
     first.close()
     assert engine.model.memory._held == 0
-    assert engine.generate(TEXTS[0], options).text()
+    assert engine.generate(TEXTS[3], options).text()
 
 
 @pytest.mark.parametrize("beams", [1, 4])
