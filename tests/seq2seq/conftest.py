@@ -19,7 +19,7 @@ TASKS = {
     "m2m100": "translation",
     "nllb": "translation",
 }
-QUANTIZED = {"calm_marian": "translation", "calm_t5": "summarization", "calm_bart": "text2text-generation"}
+QUANTIZED = {"calm_marian": "translation", "calm_t5": "translation", "calm_bart": "text2text-generation"}
 
 Made = Callable[[str], tuple[Path, Path]]
 
