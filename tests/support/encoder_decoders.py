@@ -239,7 +239,7 @@ def m2m100(folder: Path) -> Path:
     )
     made.save_pretrained(folder)
     size = len(words) + len(SPECIAL) + len(made.lang_code_to_id) + made.num_madeup_words
-    return _m2m100(folder, size)
+    return _m2m100(folder, size, unused=made.num_madeup_words)
 
 
 def nllb(folder: Path) -> Path:
@@ -254,7 +254,7 @@ def nllb(folder: Path) -> Path:
     return _m2m100(folder, len(made))
 
 
-def _m2m100(folder: Path, size: int) -> Path:
+def _m2m100(folder: Path, size: int, unused: int = 0) -> Path:
     torch.manual_seed(0)
     config = M2M100Config(
         **_LAYERS, vocab_size=size, max_position_embeddings=64, pad_token_id=1, bos_token_id=0, eos_token_id=2,
@@ -262,7 +262,7 @@ def _m2m100(folder: Path, size: int) -> Path:
     )  # fmt: skip
     model = spread(M2M100ForConditionalGeneration(config))
     model.generation_config = Config(
-        # transformers gives padding that is written no position of its own; a trained model writes none.
+        # A trained model writes neither padding, which has no position of its own in transformers, nor ids without text.
         pad_token_id=1,
         bos_token_id=0,
         eos_token_id=2,
