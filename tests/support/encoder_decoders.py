@@ -262,13 +262,14 @@ def _m2m100(folder: Path, size: int, unused: int = 0) -> Path:
     )  # fmt: skip
     model = spread(M2M100ForConditionalGeneration(config))
     model.generation_config = Config(
-        # A trained model writes neither padding, which has no position of its own in transformers, nor ids without text.
+        # A trained model writes neither padding, which has no position of its own in transformers, nor ids without
+        # text.
         pad_token_id=1,
         bos_token_id=0,
         eos_token_id=2,
         decoder_start_token_id=2,
         max_length=40,
-        bad_words_ids=[[1]],
+        bad_words_ids=[[1], *([i] for i in range(size - unused, size))],
     )
     model.save_pretrained(folder)
     return folder
