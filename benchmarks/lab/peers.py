@@ -37,7 +37,7 @@ MINILM = (
     Peer("ONNX Runtime QInt8", "torch", "onnx_plain", {"int8": True}),
     Peer("optimum-onnx fp32", "optimum", "optimum_onnx"),
     Peer("optimum-onnx int8 (AVX512-VNNI)", "optimum", "optimum_onnx", {"int8": True}),
-    Peer("optimum-onnx int8, fused (O2)", "optimum", "optimum_onnx", {"int8": True, "fused": True}),
+    Peer("ONNX Runtime int8, fused (optimum O2)", "optimum", "optimum_onnx", {"int8": True, "fused": True}),
     Peer("OpenVINO fp32", "torch", "vino"),
     Peer("OpenVINO bf16", "torch", "vino", {"precision": "bf16"}),
     Peer("OpenVINO int8 (NNCF)", "torch", "vino", {"precision": "int8"}),

@@ -12,7 +12,7 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def by_kind(valued: Sequence[tuple[str, str, Span]], spans: Sequence[Sequence[Se
     return {"all": float(np.mean([x for got in whole.values() for x in got])), **shares}
 
 
-def about(document: dict[str, Any]) -> str:
+def about(document: Mapping[str, Any]) -> str:
     """What was asked of the tools, in a sentence or two."""
     return (
         f"{document['values']} values that no pattern of Cloister was tuned on, each in an English sentence, and "
@@ -133,7 +133,7 @@ def about(document: dict[str, Any]) -> str:
     )
 
 
-def table(document: dict[str, Any]) -> list[list[str]]:
+def table(document: Mapping[str, Any]) -> list[list[str]]:
     """Cells of the report; the first row is the head."""
     kinds = list(next(iter(document["peers"].values()))["found"]) if document["peers"] else []
     head = ["tool", "µs a text with a value", "µs a clean text", "clean texts with a finding"]

@@ -80,7 +80,7 @@ def test_every_peer_is_in_the_report_or_named_with_its_reason(tmp_path: Path, mo
     assert ">wrong</b>" in page([results])
 
 
-def document(model: str = "minilm", **workloads: Any) -> dict[str, Any]:
+def document(model: str = "minilm", /, **workloads: Any) -> dict[str, Any]:
     """Results with these rounds of each peer, cosines of 1 but for a peer whose name says otherwise."""
     made = {}
     for load, peers in workloads.items():
@@ -295,6 +295,17 @@ def test_a_way_that_would_pad_too_much_is_not_tried() -> None:
     assert run.ways(both, Workload("few", ("a",) * 32, 1, (9,) * 32)) == ["default"]
     assert run.ways(both, Workload("mixed", ("a",) * 64, 1, (9,) * 64)) == ["default", "sorted"]
     assert run.ways({"modes": ["default"], "one_batch": False}, many) == ["default"]
+
+
+def test_after_the_first_rounds_the_slow_ones_rest() -> None:
+    times = {
+        (OURS, True): [1.0, 9.0, 1.0],
+        ("near", True): [4.0, 3.9, 4.1],
+        ("slow", True): [4.1] * 3,
+        ("gone", True): [],
+    }
+    assert run.near(times) == [(OURS, True), ("near", True)]
+    assert run.near({("alone", False): [9.0]}) == [("alone", False)]
 
 
 def test_workloads_have_the_tokens_that_they_name(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ class Optimum(Padded):
         if self.fused:
             folder = self._optimized(folder, work / "optimum-fused")
         if self.int8:
-            folder = self._quantized(folder, folder.with_name(folder.name + "-int8"))
+            quantized = folder.with_name(folder.name + "-int8")
+            folder = self._fused_quantized(folder, quantized) if self.fused else self._quantized(folder, quantized)
         file = next(folder.glob("*.onnx")).name
         self.model = ORTModelForFeatureExtraction.from_pretrained(folder, file_name=file, session_options=options)
         self.takes = set(self.model.input_names)
@@ -47,6 +48,18 @@ class Optimum(Padded):
         config = AutoQuantizationConfig.avx512_vnni(is_static=False, per_channel=False)
         quantizer = ORTQuantizer.from_pretrained(folder, file_name=next(folder.glob("*.onnx")).name)
         return made(out, lambda to: quantizer.quantize(save_dir=to, quantization_config=config))
+
+    def _fused_quantized(self, folder: Path, out: Path) -> Path:
+        """As ORTQuantizer does, which cannot say the type behind fused operators (`DefaultTensorType`)."""
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+
+        def quantize(to: Path) -> None:
+            options = {"DefaultTensorType": 1, "MatMulConstBOnly": True}  # 1: float32
+            source = str(next(folder.glob("*.onnx")))
+            quantize_dynamic(source, str(to / "model.onnx"), weight_type=QuantType.QInt8, extra_options=options)
+            (to / "config.json").write_bytes((folder / "config.json").read_bytes())
+
+        return made(out, quantize)
 
     def forward(self, batch: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         return np.asarray(self.model(**{n: a for n, a in batch.items() if n in self.takes}).last_hidden_state)

@@ -1,10 +1,13 @@
 """Cloister itself: `Engine.forward` without tokenization, `Engine.predict` with it."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_EXPORT = Path(__file__).resolve().parents[3] / "export"
 
 
 class Cloister:
@@ -17,13 +20,21 @@ class Cloister:
     def prepare(self, model: Path, work: Path, threads: int) -> None:
         from cloister.runtime import Options, load
 
+        self.engine = load(self._bundle(model, work), options=Options(provider="cpu", threads=threads))
+
+    def _bundle(self, model: Path, work: Path) -> Path:
+        """Exported once for each state of the exporter, so that no run measures the graph of an older one."""
         out = work / f"cloister-{self.precision}"
-        if not out.exists():
+        stamp = out.with_name(f"{out.name}.exporter")
+        sources = b"".join(path.read_bytes() for path in sorted(_EXPORT.glob("*.py")))
+        digest = hashlib.sha256(sources).hexdigest()
+        if not out.exists() or not stamp.exists() or stamp.read_text() != digest:
             from cloister.export import export
 
             work.mkdir(parents=True, exist_ok=True)
-            export(model, out, task="feature-extraction", precision=self.precision)
-        self.engine = load(out, options=Options(provider="cpu", threads=threads))
+            export(model, out, task="feature-extraction", precision=self.precision, force=out.exists())
+            stamp.write_text(digest)
+        return out
 
     def texts(self, texts: list[str]) -> None:
         self._texts = texts
