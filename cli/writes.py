@@ -76,7 +76,8 @@ def _search(settings: Any) -> str:
     if settings.forced_first_id is not None:
         parts.append("a fixed first token")
     if settings.suppressed:
-        parts.append(f"{len(settings.suppressed)} tokens never")
+        count = len(settings.suppressed)
+        parts.append(f"{count} token{'s' if count > 1 else ''} never written")
     return ", ".join(parts)
 
 

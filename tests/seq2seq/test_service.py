@@ -67,7 +67,7 @@ def test_inspect_shows_what_a_user_wants_to_know(made: Made) -> None:
     assert rows["languages"].startswith("202, the target's is its first token: ace_Arab, ace_Latn, ")
     assert rows["languages"].endswith(" and 190 more")
     assert rows["by default"] == "source eng_Latn"
-    assert rows["search"] == "greedy"
+    assert rows["search"] == "greedy, 1 token never written"
     assert rows["sampling"] == "none unless asked for"
     assert rows["memory"] == "0.5 kB of keys and values for each token of the source, and of every beam"
     assert {"fp32 encoder", "fp32 decoder", "fp32 parity", "vocabulary"} <= set(rows)
@@ -75,6 +75,6 @@ def test_inspect_shows_what_a_user_wants_to_know(made: Made) -> None:
     assert "labels" not in rows
     marian = cloister("inspect", made("calm_marian")[1]).stdout
     assert all(f"\n{part} " in marian for part in ("int8 encoder", "int8 decoder", "fp32 encoder", "fp32 decoder"))
-    assert "4 beams, length penalty 1, 1 tokens never" in marian
+    assert "4 beams, length penalty 1, 1 token never written" in marian
     assert "prefix" in cloister("inspect", made("t5")[1]).stdout
     assert json.loads(cloister("inspect", made("nllb")[1], "--json").stdout)["encoder_decoder"]["vocabulary"] == 530
