@@ -31,6 +31,9 @@ def serve(
     config: Annotated[Path | None, typer.Option(help="TOML file with any of the settings.")] = None,
     models: Annotated[str | None, typer.Option(help="Folder of bundles that may be loaded while serving.")] = None,
     memory_limit: Annotated[str | None, typer.Option(help="Refuse new requests above it, for example 2GiB.")] = None,
+    prompt_cache: Annotated[
+        str | None, typer.Option(help="Memory for beginnings of prompts, 0 for none. [default: 256MiB]")
+    ] = None,
     api_key_file: Annotated[str | None, typer.Option(help="API keys: lines NAME sha256:HEX.")] = None,
     admin_key_file: Annotated[str | None, typer.Option(help="Keys that may load and unload models.")] = None,
     allowed_host: Annotated[list[str] | None, typer.Option(help="A name the service may be asked under.")] = None,
@@ -65,6 +68,7 @@ def serve(
         "audit_retention": audit_retention,
         "models": models,
         "memory_limit": memory_limit,
+        "prompt_cache": prompt_cache,
         "api_key_file": api_key_file,
         "admin_key_file": admin_key_file,
         "allowed_hosts": allowed_host,

@@ -19,7 +19,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from .. import DriftError, ExportError
 from ..runtime.chat import Chat
-from ..runtime.genai import Decoder, model_builder
+from ..runtime.decoding import Decoder, open_decoder
+from ..runtime.genai import model_builder
 from ..runtime.manifest import GenerationParity, GeneratorSettings, Parity, Precision, Sampling, TokenizerSettings
 from ..runtime.sampling import log_softmax
 from ..runtime.tokens import TextTokenizer
@@ -228,7 +229,7 @@ def build(source: DecoderSource, precision: Precision, threads: int) -> Built:
             hint="use --precision int4, int8 or fp32",
             code="precision_unsupported",
         )
-    decoder = Decoder(graph, settings, source.window, provider="cpu", threads=threads)
+    decoder = open_decoder(graph, settings, source.window, provider="cpu", threads=threads)
     with as_export_error("the graph that was built does not run", "export_failed"):
         parity, figures = _compare(source, decoder)
     if precision == "fp32" and figures.greedy_equal != figures.greedy_steps:
@@ -253,7 +254,7 @@ def _graph(source: DecoderSource, precision: Precision) -> tuple[bytes, str]:
         where = ["", str(source.folder), f"{scratch}/out", precision, provider, f"{scratch}/cache"]
         try:
             with _silent():
-                options = builder.parse_extra_options(*where, ["hf_token=false"])
+                options = builder.parse_extra_options(*where, ["hf_token=false", "prune_lm_head=true"])
                 builder.create_model(*where, **options)
         except NotImplementedError as error:
             raise ExportError(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from .. import DeadlineExceeded, InvalidInput, Unavailable
@@ -14,6 +15,9 @@ from .service import Question, Service
 from .trail import Trail
 from .writers import Writers
 from .writing import Writing, Written
+
+_TOGETHER = 8
+"""Choices of one request that are written at once."""
 
 _FIXED = ("pattern", "format", "type", "$ref", "$id", "$schema", "$anchor", "patternProperties")
 
@@ -48,7 +52,7 @@ class Ended:
 
 
 class Completion:
-    """The choices of a request, written one after the other. Made by `begin`; iterate once, close in any case.
+    """The choices of a request, written side by side. Made by `begin`; iterate once, close in any case.
 
     Attributes:
         model: what writes.
@@ -62,7 +66,7 @@ class Completion:
         self._conversation: GuardedConversation
         self._prompts: list[str | tuple[Message, ...]]
         self._options: GenerationOptions
-        self._running: Writing | None = None
+        self._running: dict[int, Writing] = {}
 
     @classmethod
     async def begin(cls, service: Service, trail: Trail, request: bytes, asked: Asked) -> "Completion":
@@ -76,44 +80,73 @@ class Completion:
         texts = _Texts(asked)
         question = Question(asked.model, texts.found, asked.tasks, asked.timeout)
         self.model, self._conversation = await service.converse(trail, question)
-        self._prompts, self._options = texts.guarded(self._conversation.texts)
+        self._prompts, options = texts.guarded(self._conversation.texts)
+        # Prompts of different clients share no cached beginnings: their times would tell of each other.
+        self._options = replace(options, cache_salt=f"{trail.client}\0{options.cache_salt or ''}")
         self.index = await service.audit.accepted(trail, request)
         return self
 
     async def __aiter__(self) -> AsyncIterator[tuple[int, Written | Ended]]:
         """The choice's number, and a part of it or its end. Raises what the model raises; DeadlineExceeded."""
-        writers, options, counts = self.model.writers, self._options, self._asked.choices
+        numbers = iter(range(len(self._prompts) * self._asked.choices))
+        parts: asyncio.Queue[tuple[int, Written | Ended | Exception]] = asyncio.Queue()
+        tasks: list[asyncio.Task[None]] = []
+
+        def start(most: int) -> None:
+            tasks.extend(asyncio.create_task(self._write(number, parts)) for number in islice(numbers, most))
+
+        # Decoders write many texts in one run; what makes a whole text in a run of its own does so one after the other.
+        start(_TOGETHER if self.model.engine.task == "text-generation" else 1)
+        ended = 0
+        try:
+            while ended < len(tasks):
+                number, part = await self._next(parts)
+                if isinstance(part, Exception):
+                    raise part
+                yield number, part
+                if isinstance(part, Ended):
+                    ended += 1
+                    start(1)
+        finally:
+            for task in tasks:
+                task.cancel()
+            self._stop()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._stop()
+
+    async def _write(self, number: int, parts: "asyncio.Queue[tuple[int, Written | Ended | Exception]]") -> None:
+        """Write a choice, part by part."""
+        options, counts = self._options, self._asked.choices
         constraint = options.constraint
         in_json = constraint is not None and constraint.json_schema is not None
         try:
-            for number in range(len(self._prompts) * counts):
-                prompt = self._prompts[number // counts]
-                # Choices of one prompt differ, reproducibly.
-                own = options if options.seed is None else replace(options, seed=options.seed + number % counts)
-                generation = await _begun(writers, prompt, own)
-                self._running = Writing(generation, self._conversation, in_json=in_json)
-                if number % counts == 0:
-                    self._trail.input_tokens += generation.prompt_tokens
-                async with aclosing(aiter(self._running)) as parts:  # type: ignore[type-var]
-                    while (part := await self._next(parts)) is not None:
-                        yield number, part
-                yield number, self._ended(self._running)
-                self._stop()
-        finally:
-            self._stop()
+            # Choices of one prompt differ, reproducibly.
+            own = options if options.seed is None else replace(options, seed=options.seed + number % counts)
+            generation = await _begun(self.model.writers, self._prompts[number // counts], own)
+            writing = self._running[number] = Writing(generation, self._conversation, in_json=in_json)
+            if number % counts == 0:
+                self._trail.input_tokens += generation.prompt_tokens
+            async with aclosing(aiter(writing)) as found:  # type: ignore[type-var]
+                async for part in found:
+                    parts.put_nowait((number, part))
+            parts.put_nowait((number, self._ended(writing)))
+        except Exception as error:  # noqa: BLE001 - raised where the parts are read
+            parts.put_nowait((number, error))
 
-    async def _next(self, parts: AsyncIterator[Written]) -> Written | None:
+    async def _next(
+        self, parts: "asyncio.Queue[tuple[int, Written | Ended | Exception]]"
+    ) -> tuple[int, Written | Ended | Exception]:
         left = self._asked.timeout - self._trail.seconds
         try:
             async with asyncio.timeout(max(0.0, left)):
-                part = await anext(parts, None)
+                found = await parts.get()
         except TimeoutError:
             raise DeadlineExceeded(
                 "the request's deadline passed while the model wrote", hint="ask for fewer tokens, or allow more time"
             ) from None
         if self._trail.first_piece is None:
             self._trail.first_piece = self._trail.seconds
-        return part
+        return found
 
     def _ended(self, writing: Writing) -> Ended:
         if writing.filtered:
@@ -127,20 +160,20 @@ class Completion:
         return Ended(summary.finish_reason, summary)
 
     def _stop(self) -> None:
-        writing, self._running = self._running, None
-        if writing is None:
-            return
+        """Stop what is being written, and count what was."""
         trail = self._trail
-        trail.pieces += writing.pieces
-        trail.found.update(writing.found)
-        if writing.filtered:
-            trail.finish = "content_filter"
-        else:
-            try:
-                trail.finish = writing.summary.finish_reason
-            except InvalidInput:
-                trail.finish = "cancelled"
-        self.model.writers.end(writing.generation)
+        for _, writing in sorted(self._running.items()):
+            trail.pieces += writing.pieces
+            trail.found.update(writing.found)
+            if writing.filtered:
+                trail.finish = "content_filter"
+            else:
+                try:
+                    trail.finish = writing.summary.finish_reason
+                except InvalidInput:
+                    trail.finish = "cancelled"
+            self.model.writers.end(writing.generation)
+        self._running.clear()
 
 
 async def _begun(writers: Writers, prompt: Any, options: GenerationOptions) -> Any:

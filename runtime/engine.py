@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 
+PROMPT_CACHE = 256 << 20
+"""Bytes that a generator keeps of prompts' beginnings unless told otherwise."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -41,18 +44,22 @@ class Options:
         provider: `cpu`, `cuda`, or `auto` (the first that is available and for which the bundle has a variant).
         variant: name of a variant; None takes the first that suits provider and processor.
         threads: threads for one run; None takes what affinity and container quota allow.
+        loop_threads: the same for a decoder, all of whose texts are written by one loop; None: as `threads`.
         cpu_nodes: whether single operators may run on the processor under another provider: `refuse` or `warn`.
         diagnostics: files that onnxruntime writes about its work; refused for sealed bundles.
         memory_limit: bytes that this process may hold; a generation whose keys and values would not fit under it is
             refused. None for no limit.
+        prompt_cache: bytes for beginnings of prompts that a generator need not read again; 0 for none.
     """
 
     provider: str = "auto"
     variant: str | None = None
     threads: int | None = None
+    loop_threads: int | None = None
     cpu_nodes: CpuNodes = "refuse"
     diagnostics: Diagnostics | None = None
     memory_limit: int | None = None
+    prompt_cache: int = PROMPT_CACHE
 
 
 class Engine:
@@ -213,6 +220,11 @@ class Engine:
             InputTooLong, InvalidInput: as `predict`.
         """
         return (await self.submit([text], truncate=truncate, labels=labels, top_k=top_k, timeout=timeout))[0]
+
+    @property
+    def backlog(self) -> float:
+        """Seconds until every text that was asked of `generate` so far would be written, where that is known."""
+        return 0.0
 
     def generate(self, prompt: str | Sequence[Message], options: GenerationOptions = DEFAULT) -> Generation:
         """Write text after a prompt.

@@ -57,7 +57,11 @@ class Decoder:
         MissingExtra: the library is not installed.
     """
 
-    def __init__(self, graph: bytes, settings: GeneratorSettings, context: int, *, provider: str, threads: int) -> None:
+    shares = False
+
+    def __init__(
+        self, graph: bytes | Path, settings: GeneratorSettings, context: int, *, provider: str, threads: int
+    ) -> None:
         module = genai()
         self._module = module
         self.context = context
@@ -75,6 +79,14 @@ class Decoder:
                 code="graph_rejected",
             ) from error
 
+    def batch(self) -> "Turns":
+        """See `decoding.Decoder`."""
+        return Turns()
+
+    def working_bytes(self, longest: int, rows: int) -> int:
+        """See `decoding.Decoder`: on the device, where the library sees to it."""
+        return 0
+
     def sequence(self, most: int) -> "Cached":
         """A new sequence of at most `most` tokens, whose keys and values are allocated at once."""
         params = self._module.GeneratorParams(self._model)
@@ -91,7 +103,7 @@ class Cached:
     def __len__(self) -> int:
         return int(self._generator.token_count())
 
-    def append(self, tokens: Sequence[int] | NDArray[np.int32]) -> Floats:
+    def append(self, tokens: Sequence[int] | NDArray[np.int64]) -> Floats:
         """Read tokens; the logits of what may follow. Shape: `[n]` -> `[vocabulary]`."""
         self._generator.append_tokens(np.asarray(tokens, np.int32))
         return np.array(self._generator.get_logits(), np.float32).reshape(-1)
@@ -100,8 +112,39 @@ class Cached:
         """Forget all tokens after the first `length`."""
         self._generator.rewind_to(length)
 
+    def block(self, start: int) -> Floats:
+        """Not here: see `Decoder.shares`."""
+        raise NotImplementedError
 
-def _config(module: ModuleType, graph: bytes, overlay: dict[str, Any]) -> Any:
+    def restore(self, block: Floats) -> None:
+        """Not here: see `Decoder.shares`."""
+        raise NotImplementedError
+
+
+class Turns:
+    """Sequences that get a token each, one after the other; see `decoding.Rows`."""
+
+    def __init__(self) -> None:
+        self._rows: list[Any] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def join(self, sequence: Any, most: int) -> None:
+        """See `decoding.Rows.join`."""
+        self._rows.append(sequence)
+
+    def step(self, tokens: Sequence[int]) -> Floats:
+        """See `decoding.Rows.step`."""
+        return np.stack([row.append([token]) for row, token in zip(self._rows, tokens, strict=True)])
+
+    def leave(self, row: int) -> None:
+        """See `decoding.Rows.leave`."""
+        self._rows[row] = self._rows[-1]
+        self._rows.pop()
+
+
+def _config(module: ModuleType, graph: bytes | Path, overlay: dict[str, Any]) -> Any:
     # The library reads its configuration from a folder alone: it gets one that holds nothing of the bundle.
     with tempfile.TemporaryDirectory(prefix="cloister-") as folder:
         Path(folder, "genai_config.json").write_text(json.dumps(_SKELETON))

@@ -1,31 +1,27 @@
-"""Decoders: prompts become texts, several at once, a token of each in turn."""
+"""Decoders: prompts become texts, many at once."""
 
-import threading
-from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .. import InputTooLong, InvalidInput, Overloaded, Unavailable, Unsupported
+from .. import InputTooLong, InvalidInput, Unsupported
 from .bundle import Bundle
 from .chat import Chat, Template
 from .constrain import Guide, guide
+from .decoding import Cached, open_decoder
 from .engine import Engine, Options
-from .genai import Cached, Decoder, Floats
-from .generation import DEFAULT, Generation, GenerationOptions, Message, Piece, TokenLogprob
+from .generation import DEFAULT, Generation, GenerationOptions, Message, Piece, Summary
 from .golden import Check, replay
-from .memory import resident
+from .loop import Loop, Order, Text
 from .packing import Tokens
+from .prefixes import Prefixes
 from .results import Classification, Prediction
-from .sampling import Sampler, log_softmax, settle
+from .sampling import Floats, Sampler, log_softmax, settle
 from .selection import Selection
-from .streaming import Channel, TextStream
 from .tasks import TOP_K
 from .tokens import validated
-
-_RUNNING, _WAITING = 32, 256
 
 
 class GeneratorEngine(Engine):
@@ -40,20 +36,20 @@ class GeneratorEngine(Engine):
             raise TypeError("a generator without settings")
         self.settings = settings
         self.nodes = ()
-        self._decoder = Decoder(
+        self._decoder = open_decoder(
             bundle.files[self.variant.graph],
             settings,
             self.tokenizer.window,
             provider=self.provider,
-            threads=self.threads,
+            threads=options.loop_threads or self.threads,
         )
         named = settings.chat_template
         template = None if named is None else Template(bundle.files[named].decode(), settings.template_tokens)
         self._chat = Chat(self.tokenizer, template, settings.start_id)
-        self._limit = options.memory_limit
-        self._worker = _Worker()
         width = 2 if self.variant.precision == "fp16" else 4
         self.bytes_per_token: int = 2 * settings.layers * settings.key_value_heads * settings.head_size * width
+        prefixes = Prefixes(options.prompt_cache if self._decoder.shares else 0)
+        self._loop = Loop(self._decoder, self.bytes_per_token, prefixes, options.memory_limit)
 
     @property
     def width(self) -> int | None:
@@ -91,10 +87,20 @@ class GeneratorEngine(Engine):
             )
         most = room if options.max_tokens is None else min(options.max_tokens, room)
         constraint = None if options.constraint is None else Guide(self._guide, options.constraint)
-        self._worker.admit((len(tokens) + most) * self.bytes_per_token, self._limit)
-        text = _Text(self, tokens, most, Sampler(settled, tokens, options.seed), constraint, options)
-        self._worker.submit(text)
-        return text
+        self._loop.admit(len(tokens), most)
+        order = Order(
+            np.array(tokens, np.int64),
+            most,
+            Sampler(settled, tokens, options.seed),
+            constraint,
+            options.stop,
+            options.logprobs,
+            self.settings.end_ids,
+            options.cache_salt,
+        )
+        text = Text(self._loop, self.tokenizer, order)
+        self._loop.submit(text)
+        return _Reader(text)
 
     def predict(
         self,
@@ -173,7 +179,7 @@ class GeneratorEngine(Engine):
 
     def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
         """Logits of what follows each text. Shape: per text `[vocabulary]`."""
-        return [self._decoder.sequence(len(t) + 1).append(t.ids.astype(np.int32)) for t in tokens]
+        return [self._decoder.sequence(len(t) + 1).append(t.ids) for t in tokens]
 
     def replay(self, bundle: Bundle) -> Check:
         """See `Engine.replay`; golden inputs are prompts, golden outputs the logits after them."""
@@ -183,198 +189,46 @@ class GeneratorEngine(Engine):
 
         return replay(bundle, self.variant, follow)
 
+    @property
+    def backlog(self) -> float:
+        """See `Engine.backlog`."""
+        return self._loop.backlog
+
     def close(self) -> None:
         """End every generation and take nothing more."""
-        self._worker.close()
+        self._loop.close()
 
 
-class _Text(Generation):
-    """One generation: its own sequence, sampler and stream; `step` runs in the worker, everything else in callers."""
+class _Reader(Generation):
+    """The reader's end of a text. When nobody holds it any more, the text is not written any further."""
 
-    def __init__(
-        self,
-        engine: GeneratorEngine,
-        tokens: list[int],
-        most: int,
-        sampler: Sampler,
-        constraint: Guide | None,
-        options: GenerationOptions,
-    ) -> None:
-        self.prompt_tokens = len(tokens)
-        self.bytes = (len(tokens) + most) * engine.bytes_per_token
-        self._engine = engine
-        self._left = tokens
-        self._most = most
-        self._sampler = sampler
-        self._guide = constraint
-        self._logprobs = options.logprobs
-        self._sequence: Cached | None = None
-        self._written = 0
-        self._stream = TextStream(engine.tokenizer.text, options.stop)
-        self._channel = Channel(self.prompt_tokens)
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more comes."""
-        return self._channel.ended
-
-    def step(self) -> None:
-        """Read what there is to read and write a token."""
-        if self._sequence is None:
-            self._sequence = self._engine._decoder.sequence(self.prompt_tokens + self._most)
-        logits = self._sequence.append(self._left)
-        allowed = None if self._guide is None else self._guide.allowed()
-        token = self._sampler.draw(logits, allowed)
-        if token in self._engine.settings.end_ids:
-            return self._finish("stop")
-        self._sampler.take(token)
-        self._written += 1
-        self._left = [token]
-        text, stopped = self._stream.take(token)
-        logprobs = () if self._logprobs is None else (self._logprob(logits, token, self._logprobs),)
-        if text or logprobs:
-            self._channel.put(Piece(text, logprobs))
-        if stopped or (self._guide is not None and self._guide.take(token)):
-            return self._finish("stop", flush=not stopped)
-        if self._written == self._most:
-            return self._finish("length")
-        return None
-
-    def fail(self, error: BaseException) -> None:
-        """End with an error."""
-        self._sequence = None
-        self._channel.fail(error)
-
-    def _finish(self, reason: Any, *, flush: bool = True) -> None:
-        rest = self._stream.rest() if flush else ""
-        if rest:
-            self._channel.put(Piece(rest))
-        self._sequence = None
-        self._channel.finish(reason, self._written)
-
-    def _logprob(self, logits: Floats, token: int, most: int) -> TokenLogprob:
-        values = log_softmax(logits)
-        best = np.argsort(-values, kind="stable")[:most]
-        others = tuple(self._token(int(i), float(values[i])) for i in best)
-        one = self._token(token, float(values[token]))
-        return TokenLogprob(one.token, one.utf8, one.logprob, others)
-
-    def _token(self, token: int, logprob: float) -> TokenLogprob:
-        words = self._engine.tokenizer
-        return TokenLogprob(words.token(token), words.token_bytes(token), logprob)
+    def __init__(self, text: Text) -> None:
+        self.prompt_tokens = text.prompt_tokens
+        self._text = text
 
     def pieces(self) -> Iterator[Piece]:
         """See `Generation.pieces`."""
         try:
-            yield from self._channel.read()
+            yield from self._text.channel.read()
         finally:
             self.close()
 
     async def apieces(self) -> AsyncIterator[Piece]:
         """See `Generation.apieces`."""
         try:
-            async for piece in self._channel.aread():
+            async for piece in self._text.channel.aread():
                 yield piece
         finally:
             self.close()
 
     def close(self) -> None:
         """See `Generation.close`."""
-        if not self.ended:
-            self._channel.finish("cancelled", self._written)
-            self._engine._worker.leave(self)
-
-    def drop(self) -> None:
-        """Free keys and values; called in the worker, or when it does not run this."""
-        self._sequence = None
+        self._text.cancel()
 
     @property
-    def summary(self) -> Any:
+    def summary(self) -> Summary:
         """See `Generation.summary`."""
-        return self._channel.summary
+        return self._text.channel.summary
 
     def __del__(self) -> None:
-        if hasattr(self, "_channel"):
-            self.close()
-
-
-class _Worker:
-    """The thread that runs generations: each that is under way writes one token in turn."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._running: deque[_Text] = deque()
-        self._waiting: deque[_Text] = deque()
-        self._current: _Text | None = None
-        self._closed = False
-        self._thread: threading.Thread | None = None
-
-    def admit(self, more: int, limit: int | None) -> None:
-        """Raises Overloaded where so many bytes would not fit, or too many wait."""
-        with self._changed:
-            if len(self._waiting) >= _WAITING:
-                raise Overloaded("too many generations wait", hint="try again later")
-            # What those that run have reserved is allocated when they start; what waits is not yet.
-            promised = sum(text.bytes for text in self._waiting)
-            if limit is not None and resident() + promised + more > limit:
-                raise Overloaded(
-                    "the keys and values of this generation do not fit under the memory limit",
-                    hint="ask for fewer tokens (max_tokens), try again later, or raise --memory-limit",
-                    code="memory_limit",
-                )
-
-    def submit(self, text: _Text) -> None:
-        with self._changed:
-            if self._closed:
-                raise Unavailable("the engine was closed", hint="load the bundle again")
-            self._waiting.append(text)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="cloister-generate", daemon=True)
-                self._thread.start()
-            self._changed.notify_all()
-
-    def leave(self, text: _Text) -> None:
-        """Take out one that nobody waits for, and free its memory at once, or right after the token under way."""
-        with self._changed:
-            for line in (self._waiting, self._running):
-                if text in line:
-                    line.remove(text)
-            if text is not self._current:
-                text.drop()
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            left = [*self._waiting, *self._running]
-            self._changed.notify_all()
-            thread = self._thread
-        for text in left:
-            text.close()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
-
-    def _next(self) -> _Text | None:
-        with self._changed:
-            self._current = None
-            while not self._closed and not self._running and not self._waiting:
-                self._changed.wait()
-            if self._closed:
-                return None
-            while self._waiting and len(self._running) < _RUNNING:
-                self._running.appendleft(self._waiting.popleft())
-            self._current = self._running.popleft()
-            return self._current
-
-    def _run(self) -> None:
-        while (text := self._next()) is not None:
-            try:
-                if not text.ended:
-                    text.step()
-            except Exception as error:  # noqa: BLE001 - told to the one who reads
-                text.fail(error)
-            with self._changed:
-                if text.ended:
-                    text.drop()
-                else:
-                    self._running.append(text)
-            del text
+        self._text.cancel()

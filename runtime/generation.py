@@ -64,6 +64,8 @@ class GenerationOptions:
         num_beams: width of beam search, encoder-decoders only; default 1.
         length_penalty: exponent of the length that beam scores are divided by; default 1.
         source, target: languages of a translation, by the model's own codes.
+        cache_salt: prompts under different salts share no cached beginnings, so the time an answer takes tells nothing
+            of prompts under another one.
     """
 
     max_tokens: int | None = None
@@ -82,6 +84,7 @@ class GenerationOptions:
     length_penalty: float | None = None
     source: str | None = None
     target: str | None = None
+    cache_salt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -16,6 +16,7 @@ Floats = NDArray[np.float32]
 
 Number = TypeVar("Number", int, float)
 _SEEDS = 1 << 64
+_FEW = 1024
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,12 @@ class Sampler:
         self._generated[token] += 1
 
     def penalized(self, logits: Floats) -> Floats:
-        """Logits less what tokens lose that occurred. Shape: `[vocabulary]` -> `[vocabulary]`."""
+        """Logits less what tokens lose that occurred; the same array where none does.
+
+        Shape: `[vocabulary]` -> `[vocabulary]`.
+        """
+        if not self._settled.penalizes or not (self._seen or self._generated):
+            return logits
         result = logits.copy()
         penalize(result, self._settled, self._seen, self._generated)
         return result
@@ -133,7 +139,7 @@ class Sampler:
         """The next token, of those that are allowed. Shape: `[vocabulary]`, `[vocabulary]`."""
         scores = self.penalized(logits)
         if allowed is not None:
-            scores[~allowed] = -np.inf
+            scores = np.where(allowed, scores, np.float32(-np.inf))
         if self._settled.temperature == 0:
             return int(scores.argmax())
         tokens, weights = candidates(scores, self._settled)
@@ -142,7 +148,7 @@ class Sampler:
 
 
 def candidates(scores: Floats, how: Settled) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Tokens that are drawn from, the most probable first, and their probabilities.
+    """Tokens that are drawn from and their probabilities; the most probable first where top_k or top_p chooses them.
 
     The order of the steps is that of transformers: temperature, top_k, top_p, min_p.
 
@@ -150,19 +156,45 @@ def candidates(scores: Floats, how: Settled) -> tuple[NDArray[np.intp], NDArray[
     """
     scaled = scores.astype(np.float64) / how.temperature
     most = len(scaled) if how.top_k == 0 else min(how.top_k, len(scaled))
+    total = None
     if most < len(scaled):
-        found = np.argpartition(-scaled, most - 1)[:most]
-        order = found[np.lexsort((found, -scaled[found]))]
+        order = _best(scaled, most)
+    elif how.top_p < 1:
+        order, total = _reaching(scaled, how.top_p)
     else:
-        order = np.argsort(-scaled, kind="stable")
-    order = order[np.isfinite(scaled[order])]
-    weights = np.exp(scaled[order] - scaled[order[0]])
-    weights /= weights.sum()
+        order = np.flatnonzero(scaled > -np.inf)
+    weights = np.exp(scaled[order] - scaled[order].max())
+    weights /= weights.sum() if total is None else total
     if how.top_p < 1:
         before = np.cumsum(weights) - weights
         kept = before < how.top_p
         order, weights = order[kept], weights[kept]
     if how.min_p > 0:
-        kept = weights >= how.min_p * weights[0]
+        kept = weights >= how.min_p * weights.max()
         order, weights = order[kept], weights[kept]
     return order, np.asarray(weights / weights.sum())
+
+
+def _best(scaled: NDArray[np.float64], most: int) -> NDArray[np.intp]:
+    """So many best tokens, the best first, of equal ones the one that comes first; impossible ones are left out."""
+    if most < len(scaled):
+        found = np.argpartition(-scaled, most - 1)[:most]
+        order = found[np.lexsort((found, -scaled[found]))]
+    else:
+        order = np.argsort(-scaled, kind="stable")
+    return order[scaled[order] > -np.inf]
+
+
+def _reaching(scaled: NDArray[np.float64], share: float) -> tuple[NDArray[np.intp], float]:
+    """Best tokens, sorted, enough of them that their probabilities reach a share, and the sum of all tokens' weights.
+
+    Few are sorted where few suffice. Weights are relative to the best token's.
+    """
+    weights = np.exp(scaled - scaled.max())
+    total = float(weights.sum())
+    wanted = share * total
+    order = _best(scaled, min(_FEW, len(scaled)))
+    # The last of them is left out of the sum: others may equal it.
+    if len(order) < _FEW or weights[order[:-1]][weights[order[:-1]] > weights[order[-1]]].sum() <= wanted:
+        order = _best(scaled, len(scaled))
+    return order, total

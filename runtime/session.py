@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
@@ -105,10 +106,11 @@ class Session:
     """One graph, ready to run. Safe to call from several threads at once.
 
     Args:
-        graph: a serialized ONNX model.
+        graph: a serialized ONNX model; or the path of one, which then is opened with the weights beside it.
         weights: external data files by name, as the graph refers to them; nothing is read from disk.
         provider: `cpu` or `cuda`.
         threads: threads for one run.
+        successive: runs follow each other at once, so its threads go on waiting for some 40 ms after one.
         exact_sums: have signed 8-bit weights widened on processors whose 8-bit products saturate: slower, and right.
         cpu_nodes: whether single operators may run on the processor when the provider is another: `refuse` or `warn`.
         diagnostics: what is written beside; nothing unless asked for.
@@ -121,12 +123,13 @@ class Session:
 
     def __init__(
         self,
-        graph: bytes,
+        graph: bytes | Path,
         weights: Mapping[str, bytes],
         *,
         provider: str,
         threads: int,
         exact_sums: bool = False,
+        successive: bool = False,
         cpu_nodes: CpuNodes = "refuse",
         diagnostics: Diagnostics | None = None,
     ) -> None:
@@ -147,7 +150,8 @@ class Session:
         # Between two operators of a run its threads wait spinning, which saves a tenth of the time; when the run ends
         # they stop, so that an idle session takes no processor from anything beside it.
         options.add_session_config_entry("session.intra_op.allow_spinning", "1")
-        options.add_session_config_entry("session.force_spinning_stop", "1")
+        if not successive:
+            options.add_session_config_entry("session.force_spinning_stop", "1")
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         if exact_sums:
             options.add_session_config_entry("session.x64quantprecision", "1")
@@ -162,7 +166,7 @@ class Session:
             )
         try:
             self._session = runtime.InferenceSession(
-                graph,
+                graph if isinstance(graph, bytes) else str(graph),
                 options,
                 providers=[_PROVIDERS[provider]],
                 disabled_optimizers=_SLOW_FUSIONS,
@@ -199,6 +203,12 @@ class Session:
         results: list[NDArray[Any]] = self._session.run(outputs, feeds)
         return results
 
+    def in_place(
+        self, places: Sequence[tuple[str, str, NDArray[Any]]], result: str, into: NDArray[Any] | None = None
+    ) -> "InPlace":
+        """Runs of this session, on the CPU, that read and write some arrays where they are; see `InPlace`."""
+        return InPlace(self._session, places, result, into)
+
     def _run_bound(self, feeds: Arrays, outputs: Sequence[str], device: str) -> list[NDArray[Any]]:
         """One run with inputs and outputs bound to the device: one copy there before it, one copy back after it."""
         value = onnxruntime().OrtValue
@@ -212,6 +222,45 @@ class Session:
         binding.synchronize_outputs()
         results: list[NDArray[Any]] = binding.copy_outputs_to_cpu()
         return results
+
+
+class InPlace:
+    """Runs of a session in which an output takes the place of an input, in the same array. For one thread at a time.
+
+    Args:
+        session: of onnxruntime.
+        places: names of an input and an output, and the C-contiguous array that is both.
+        result: one more output.
+        into: where that is written, each time; None: each run gives a new array.
+    """
+
+    def __init__(
+        self, session: Any, places: Sequence[tuple[str, str, NDArray[Any]]], result: str, into: NDArray[Any] | None
+    ) -> None:
+        self._session = session
+        self._binding = session.io_binding()
+        self._result, self._into = result, into
+        value = onnxruntime().OrtValue
+        self._values = [value.ortvalue_from_numpy(array) for _, _, array in places]  # each keeps its array alive
+        for (read, written, _), one in zip(places, self._values, strict=True):
+            self._binding.bind_ortvalue_input(read, one)
+            self._binding.bind_ortvalue_output(written, one)
+        if into is not None:
+            self._values.append(value.ortvalue_from_numpy(into))
+            self._binding.bind_ortvalue_output(result, self._values[-1])
+
+    def run(self, arrays: Arrays) -> NDArray[Any]:
+        """The result, from all inputs that have no place."""
+        for name, array in arrays.items():
+            self._binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        if self._into is not None:
+            self._session.run_with_iobinding(self._binding)
+            return self._into
+        self._binding.bind_output(self._result, "cpu")
+        self._session.run_with_iobinding(self._binding)
+        found: NDArray[Any] = self._binding.get_outputs()[len(self._values)].numpy()
+        self._binding.bind_output(self._result, "cpu")  # lets go of the memory of this one
+        return found
 
 
 def _nodes(session: Any) -> tuple[Node, ...]:

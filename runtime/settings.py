@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         workers: runs at once; by default the processors divided by `threads`.
         batch_tokens, queue_tokens: token budget of a batch, and most tokens that wait.
         memory_limit: such as `2GiB`; above it new requests are refused.
+        prompt_cache: most memory for beginnings of prompts that a model which writes need not read again; `0` for none.
         timeout: seconds a request may take at most.
         drain: seconds that accepted requests may still take on shutdown.
         max_body: bytes of a request's body.
@@ -78,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     batch_tokens: Positive = BATCH_TOKENS
     queue_tokens: Positive = QUEUE_TOKENS
     memory_limit: str | None = None
+    prompt_cache: str = "256MiB"
     timeout: Seconds = 30.0
     drain: Seconds = 30.0
     max_body: Positive = 16 << 20

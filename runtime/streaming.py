@@ -90,11 +90,11 @@ class Channel:
                 self._pieces.append(piece)
             self._tell()
 
-    def finish(self, reason: FinishReason, written: int) -> None:
+    def finish(self, reason: FinishReason, written: int, cached: int = 0) -> None:
         """End it; the first end counts."""
         with self._changed:
             if not self.ended:
-                self._summary = Summary(reason, self._prompt_tokens, written)
+                self._summary = Summary(reason, self._prompt_tokens, written, cached)
             self._tell()
 
     def fail(self, error: BaseException) -> None:

@@ -22,6 +22,7 @@ from ..manifest import is_plain
 from ..memory import MemoryLimit, parse_size
 from ..models import Models
 from ..online import Concurrency
+from ..processor import available_threads
 from ..records import AuditRecords
 from ..service import Service
 from ..settings import Settings
@@ -100,8 +101,16 @@ def build(settings: Settings, *, guard: Guard | None = None, audit: Audit | None
     _check(settings, keys)
     tracer = Tracer(settings.traces) if settings.traces is not None else None
     telemetry = Telemetry(tracer)
-    memory = MemoryLimit(parse_size(settings.memory_limit) if settings.memory_limit is not None else None)
-    options = Options(provider=settings.provider, threads=settings.threads)
+    limit = parse_size(settings.memory_limit) if settings.memory_limit is not None else None
+    memory = MemoryLimit(limit)
+    concurrency = Concurrency(settings.workers, settings.batch_tokens, settings.queue_tokens)
+    options = Options(
+        provider=settings.provider,
+        threads=settings.threads,
+        loop_threads=settings.threads * (settings.workers or max(1, available_threads() // settings.threads)),
+        memory_limit=limit,
+        prompt_cache=parse_size(settings.prompt_cache),
+    )
 
     unseal = sealed_by(settings)
 
@@ -111,7 +120,7 @@ def build(settings: Settings, *, guard: Guard | None = None, audit: Audit | None
 
     models = Models(
         load_bundle,
-        concurrency=Concurrency(settings.workers, settings.batch_tokens, settings.queue_tokens),
+        concurrency=concurrency,
         folder=_path(settings.models),
         observe=telemetry.batch,
         drain=settings.drain,

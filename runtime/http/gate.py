@@ -335,6 +335,8 @@ class Gate:
             scheduler = online.scheduler
             tokens = scheduler.waiting_tokens
             seconds = max(seconds, scheduler.cost.predict(tokens, 0) / online.workers)
+        for model in self._service.models:
+            seconds = max(seconds, model.engine.backlog)
         return min(60, round(seconds + 0.5))
 
 

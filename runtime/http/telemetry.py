@@ -20,6 +20,7 @@ from ..batching import Batch
 from ..memory import resident
 from ..trail import Trail
 from ..webhook import Result
+from ..writers import Writers
 
 if TYPE_CHECKING:
     from ..models import Models
@@ -182,7 +183,13 @@ class _Queues(Collector):
             waiting.add_metric([name], scheduler.waiting_tokens)
             running.add_metric([name], scheduler.running)
             deaths.add_metric([name], scheduler.deaths)
-        return waiting, running, deaths
+        writing = GaugeMetricFamily("cloister_generations", "Texts being written or waiting.", labels=["model"])
+        backlog = GaugeMetricFamily("cloister_backlog_seconds", "Time that they will take.", labels=["model"])
+        for model in self._models:
+            if isinstance(model.online, Writers):
+                writing.add_metric([model.name], model.online.running)
+                backlog.add_metric([model.name], model.engine.backlog)
+        return waiting, running, deaths, writing, backlog
 
 
 class Tracer:

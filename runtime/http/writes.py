@@ -106,26 +106,26 @@ async def _collected(completion: Completion) -> list[_Choice]:
         else:
             choice.text += part.text
             choice.logprobs += part.logprobs
-    return list(choices.values())
+    return [choices[number] for number in sorted(choices)]
 
 
 async def _events(completion: Completion, shape: "_Chat | _Text", *, usage: bool, n: int) -> AsyncIterator[bytes]:
-    summaries: list[Summary] = []
-    begun = -1
+    summaries: dict[int, Summary] = {}
+    begun: set[int] = set()
     parts = aiter(completion)
     try:
         async for number, part in parts:
-            if number != begun:
-                begun = number
+            if number not in begun:
+                begun.add(number)
                 for one in shape.first(number):
                     yield _event(one, usage=usage)
             if isinstance(part, Ended):
-                summaries.append(part.summary)
+                summaries[number] = part.summary
                 yield _event(shape.last(number, part.reason), usage=usage)
             elif part.text or part.logprobs:
                 yield _event(shape.part(number, part), usage=usage)
         if usage:
-            total = bodies.encode_any(shape.total(_usage(summaries, n)))
+            total = bodies.encode_any(shape.total(_usage([summaries[i] for i in sorted(summaries)], n)))
             yield b"data: " + total + b"\n\n"
     finally:
         await parts.aclose()  # type: ignore[attr-defined]
@@ -289,6 +289,7 @@ def _options(body: Any, most: float | None, logprobs: int | None) -> GenerationO
         stop=stop,
         logprobs=logprobs,
         constraint=_constraint(body),
+        cache_salt=body.cache_salt,
     )
 
 

@@ -73,6 +73,7 @@ class _Generates(_Request, kw_only=True):
     guided_json: dict[str, Any] | None = None
     guided_regex: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     guided_choice: Annotated[list[str], msgspec.Meta(min_length=1, max_length=1024)] | None = None
+    cache_salt: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)] | None = None
 
 
 class ChatRequest(_Generates, kw_only=True):

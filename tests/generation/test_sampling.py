@@ -46,6 +46,25 @@ def test_probabilities_are_those_of_transformers(seed: int) -> None:
     assert np.allclose(found, wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("more", [{}, {"top_p": 0.8}, {"top_p": 0.999}, {"min_p": 0.1}, {"top_p": 0.5, "min_p": 0.3}])
+@pytest.mark.parametrize("spread", [0.01, 2.0, 6.0])
+def test_large_vocabularies_are_cut_as_by_a_full_sort(more: dict[str, Any], spread: float) -> None:
+    logits = np.random.default_rng(1).normal(0, spread, 5000).astype(np.float32).round(2)
+    logits[7] = -np.inf
+    how = settle(GenerationOptions(temperature=0.9, **more), Sampling())
+    tokens, weights = candidates(logits, how)
+    wanted = np.exp((logits.astype(np.float64) - logits.max()) / 0.9)
+    order = np.argsort(-wanted, kind="stable")
+    shares = wanted[order] / wanted.sum()
+    shares[np.cumsum(shares) - shares >= more.get("top_p", 1.0)] = 0
+    shares[shares < more.get("min_p", 0.0) * shares.max()] = 0
+    expected = np.zeros(5000)
+    expected[order] = shares / shares.sum()
+    found = np.zeros(5000)
+    found[tokens] = weights
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
 def test_penalties_of_generated_tokens_are_subtracted() -> None:
     how = settle(GenerationOptions(frequency_penalty=0.5, presence_penalty=1.0), Sampling())
     sampler = Sampler(how, [0], None)

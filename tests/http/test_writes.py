@@ -6,6 +6,7 @@ import random
 import re
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloister import Overloaded
 from cloister.privacy import Redactor
 from cloister.privacy.audit.reader import LogReader, parsed
 from cloister.runtime.http.application import build
@@ -213,7 +215,7 @@ def test_completions_choices_translations_and_other_routes(chat: Client, engine:
     body = {"model": "chat", "prompt": [f"Mail {MAIL}", "two"], "n": 2, "seed": 7, "logprobs": 0}
     answer = chat.post("/v1/completions", body).json()
     assert [c["text"] for c in answer["choices"]] == [f"Mail {MAIL}"] * 2 + ["two"] * 2
-    assert [o.seed for o in engine.options] == [7, 8, 7, 8]
+    assert sorted(o.seed or 0 for o in engine.options) == [7, 7, 8, 8]  # they start side by side
     assert answer["usage"]["prompt_tokens"] == 3
     install(chat.application, "de", ScriptedEngine(echo, "translation"))
     answer = chat.post("/v1/translate", {"model": "de", "input": [f"to {MAIL}", "b"], "target": "de"}).json()
@@ -226,6 +228,57 @@ def test_completions_choices_translations_and_other_routes(chat: Client, engine:
     assert {m["id"]: m["task"] for m in chat.get("/v1/models").json()["data"]}["chat"] == "text-generation"
     assert 'cloister_first_piece_seconds_count{model="chat"}' in chat.get("/metrics").text
     assert chat.get("/health/ready").status_code == 200
+
+
+def test_choices_are_written_side_by_side_and_each_is_whole(chat: Client, engine: ScriptedEngine) -> None:
+    most = 0
+    before = engine.generate
+
+    def counted(prompt: Any, options: Any) -> Any:
+        nonlocal most
+        made = before(prompt, options)
+        most = max(most, len(engine.open))
+        return made
+
+    engine.generate = counted  # type: ignore[method-assign]
+    text = f"Call {PHONE} or write to {MAIL}."
+    whole = chat.post("/v1/chat/completions", ask(text, n=20, seed=5)).json()
+    assert [choice["index"] for choice in whole["choices"]] == list(range(20))
+    assert {choice["message"]["content"] for choice in whole["choices"]} == {text}
+    assert sorted(o.seed for o in engine.options if o.seed is not None) == list(range(5, 25))
+    assert 1 < most <= 8
+    assert engine.open == set()
+    found = events(chat.post("/v1/chat/completions", ask(text, n=3, stream=True)).text)
+    for index in range(3):
+        own = [c for c in found if c["choices"][0]["index"] == index]
+        assert own[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+        assert joined(own) == text
+        assert [c["choices"][0]["finish_reason"] for c in own][-1] == "stop"
+
+
+def test_one_choice_that_fails_ends_all(chat: Client, engine: ScriptedEngine) -> None:
+    numbers = count()
+    engine.script = lambda prompt: ["a ", "b ", "FAIL"] if next(numbers) == 2 else ["word "] * 1000
+    assert chat.post("/v1/chat/completions", ask("hello", n=4)).status_code == 500
+    assert len(engine.seen) == 4
+    assert engine.open == set()
+
+
+def test_retry_after_counts_what_is_being_written(chat: Client, engine: ScriptedEngine) -> None:
+    engine.backlog = 12.3
+
+    def full(prompt: Any, options: Any) -> Any:
+        raise Overloaded("too many generations wait", hint="try again later")
+
+    engine.generate = full  # type: ignore[method-assign]
+    answer = chat.post("/v1/chat/completions", ask("hello"))
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "13")
+
+
+def test_clients_have_salts_of_their_own(chat: Client, engine: ScriptedEngine) -> None:
+    chat.post("/v1/chat/completions", ask("hello"))
+    chat.post("/v1/chat/completions", ask("hello", cache_salt="mine"))
+    assert [o.cache_salt for o in engine.options] == ["10.0.0.1\0", "10.0.0.1\0mine"]
 
 
 def test_deadlines(chat: Client, engine: ScriptedEngine) -> None:

@@ -1,5 +1,6 @@
 """Bundles that write text behind the service, as OpenAI's client and `/v1/translate` see them."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from openai import OpenAI
 
+from benchmarks.streams import clients, settled
 from cloister.export import export
 from tests.generation.test_decoder import save
 from tests.support.encoder_decoders import marian
@@ -69,3 +71,33 @@ def test_texts_are_translated(server: Server, client: OpenAI) -> None:
     assert [one["index"] for one in data] == [0, 1]
     assert all(one["finish_reason"] in ("stop", "length") for one in data)
     assert {model.id for model in client.models.list()} == {"chat", "translator"}
+
+
+@pytest.mark.enable_socket
+def test_choices_are_those_of_their_seeds(client: OpenAI) -> None:
+    def texts(seed: int, n: int) -> list[str]:
+        made = client.completions.create(model="chat", prompt="once", max_tokens=8, temperature=1.0, seed=seed, n=n)
+        return [choice.text for choice in made.choices]
+
+    assert texts(5, 3) == [texts(seed, 1)[0] for seed in (5, 6, 7)]
+
+
+@pytest.mark.enable_socket
+def test_the_next_turn_does_not_read_the_last_one_again(client: OpenAI) -> None:
+    def cached(**more: Any) -> int:
+        messages: list[Any] = [{"role": "user", "content": "one two three four five six seven eight nine " * 2}]
+        made = client.chat.completions.create(model="chat", messages=messages, max_tokens=2, **more)
+        return int(made.usage.prompt_tokens_details.cached_tokens)
+
+    assert cached() == 0
+    assert cached() >= 16
+    assert cached(extra_body={"cache_salt": "another"}) == 0
+
+
+@pytest.mark.enable_socket
+def test_streams_that_are_left_leave_nothing(server: Server) -> None:
+    ends = asyncio.run(clients("chat", server.port, 0, 60, at_once=30, tokens=60))
+    assert ends["left"] + ends["complete"] == 60
+    assert ends["left"] >= 20
+    running, _ = settled(server.url, 20)
+    assert running == 0

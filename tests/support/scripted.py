@@ -64,6 +64,7 @@ class ScriptedEngine:
     provider = "cpu"
     width = None
     reference = None
+    backlog = 0.0
 
     def __init__(self, script: Script, task: str = "text-generation") -> None:
         self.script, self.task = script, task
