@@ -25,6 +25,9 @@ def generate(
     policy: Annotated[
         str | None, typer.Option(help="Redact prompts first and restore the answer: a preset or a TOML file.")
     ] = None,
+    source: Annotated[str | None, typer.Option(help="Language of the text, by the model's own code.")] = None,
+    target: Annotated[str | None, typer.Option(help="Language to translate into, by the model's own code.")] = None,
+    beams: Annotated[int | None, typer.Option(help="Width of beam search, encoder-decoders only.", min=1)] = None,
     provider: Annotated[Provider, typer.Option(help="Execution provider.")] = Provider.auto,
     variant: Annotated[str | None, typer.Option(help="Variant by name.")] = None,
     identity: Identity = None,
@@ -48,6 +51,9 @@ def generate(
         seed=seed,
         stop=tuple(stop or ()),
         constraint=None if schema is None else Constraint(json_schema=_schema(schema)),
+        num_beams=beams,
+        source=source,
+        target=target,
     )
     redactor = None if policy is None else _redactor(policy)
     found = Options(provider=provider.value, variant=variant)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from .. import CloisterError
+from . import writes
 from .options import BundleId, Identity, MinVersion, PublicKey, unseal
 from .table import accuracy, generation, show
 
@@ -54,6 +55,7 @@ def inspect(
     if manifest.task in ("text-ranking", "sentence-similarity"):
         rows["score"] = "cosine" if manifest.pooling else {"none": "as it comes"}.get(manifest.activation, "sigmoid")
     rows["window"] = f"{manifest.tokenizer.window} tokens"
+    rows |= writes.rows(manifest, {entry.name: entry.bytes for entry in manifest.files})
     for variant in manifest.encoder.variants:
         figures = variant.parity
         rows[f"variant {variant.name}"] = (
@@ -63,7 +65,9 @@ def inspect(
             rows["  sums"] = (
                 "exact on every processor" if variant.saturation_safe else "may saturate without VNNI; widened there"
             )
-        rows["  layers"] = f"{variant.quantized_nodes} linear layers in integers, {variant.float_nodes} in float"
+        parts = [v for component in manifest.components for v in component.variants if v.name == variant.name]
+        integers, floats = sum(v.quantized_nodes for v in parts), sum(v.float_nodes for v in parts)
+        rows["  layers"] = f"{integers} linear layers in integers, {floats} in float"
         rows["  parity"] = (
             f"cosine mean {figures.cosine_mean:.5f}, least {figures.cosine_min:.5f}, largest error "
             f"{figures.max_abs_error:.4g} over {figures.samples} texts"
@@ -71,7 +75,8 @@ def inspect(
         if variant.measured_on == "cpu twin":
             rows["  parity"] += ", on a CPU twin: checked again when it first loads"
         if figures.label_agreement is not None:
-            rows["  labels"] = f"{figures.label_agreement:.1%} equal to the source model's"
+            told = "  labels" if manifest.generator is None and manifest.encoder_decoder is None else "  best token"
+            rows[told] = f"{figures.label_agreement:.1%} equal to the source model's"
         if variant.generation is not None:
             rows["  text"] = generation(msgspec.to_builtins(variant.generation))
         if variant.accuracy is not None:

@@ -14,17 +14,17 @@ from .. import ExportError
 from ..runtime.chat import Chat
 from ..runtime.manifest import GeneratorSettings, Sampling, TokenizerSettings
 from ..runtime.tokens import TextTokenizer
-from .source import (
-    _as_export_error,
-    _digest,
-    _folder,
-    _tokenizer,
-    _tokenizer_json,
-    _weight_files,
-    _window,
+from .loading import (
     architecture,
+    as_export_error,
+    digest_of,
+    fast_tokenizer,
     is_adapter,
+    model_folder,
     quiet,
+    tokenizer_json,
+    weight_files,
+    window_of,
 )
 
 
@@ -70,17 +70,17 @@ def read_decoder(source: str) -> Iterator[DecoderSource]:
     Raises:
         ExportError: no weights, no tokenizer, an unknown architecture, a tokenizer that does not fit the model.
     """
-    root = _folder(source)
+    root = model_folder(source)
     with tempfile.TemporaryDirectory(prefix="cloister-") as merged, tempfile.TemporaryDirectory() as made, quiet():
         folder = _merged(root, Path(merged)) if (root / "adapter_config.json").is_file() else root
-        weights = _weight_files(folder)
-        with _as_export_error("the model cannot be loaded", "weights_invalid"):
+        weights = weight_files(folder)
+        with as_export_error("the model cannot be loaded", "weights_invalid"):
             config: Any = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
             causal: Any = AutoModelForCausalLM
             model: Any = causal.from_pretrained(
                 folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
             ).eval()
-        tokenizer: Any = _tokenizer(folder)
+        tokenizer: Any = fast_tokenizer(folder)
         if len(tokenizer) > config.vocab_size:
             raise ExportError(
                 "the tokenizer has more tokens than the model's embedding table",
@@ -88,7 +88,7 @@ def read_decoder(source: str) -> Iterator[DecoderSource]:
                 code="tokenizer_mismatch",
             )
         template = tokenizer.chat_template
-        text, window = _tokenizer_json(tokenizer, lowercase=False), _window(tokenizer, config, 0, None)
+        text, window = tokenizer_json(tokenizer, lowercase=False), window_of(tokenizer, config, 0, None)
         settings = TokenizerSettings(
             file="tokenizer.json", window=window, padding_id=0, token_types=False, first_position=0
         )
@@ -101,14 +101,14 @@ def read_decoder(source: str) -> Iterator[DecoderSource]:
             tokenizer_json=text,
             words=TextTokenizer(text.encode(), settings),
             window=window,
-            weights_sha256=_digest(weights),
+            weights_sha256=digest_of(weights),
             settings=_settings(model, tokenizer, template is not None),
             template=template if isinstance(template, str) else None,
         )
 
 
 def _merged(adapter: Path, scratch: Path) -> Path:
-    with _as_export_error("the adapter cannot be merged into its base model", "adapter_invalid"):
+    with as_export_error("the adapter cannot be merged into its base model", "adapter_invalid"):
         from peft import AutoPeftModelForCausalLM
         from transformers import AutoTokenizer
 

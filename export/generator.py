@@ -24,7 +24,7 @@ from ..runtime.genai import model_builder
 from ..runtime.manifest import GenerationParity, GeneratorSettings, Parity, Precision
 from .decoder import DecoderSource, prompt
 from .divergence import compare, gate
-from .source import _as_export_error
+from .loading import as_export_error
 from .texts import PROBES
 
 Floats = NDArray[np.float32]
@@ -92,7 +92,7 @@ def build(source: DecoderSource, precision: Precision, threads: int, name: str =
     settings = msgspec.structs.replace(source.settings, model_type=graph.model_type)
     loaded = runs.file if runs.weights is not None else runs.model.SerializeToString()
     decoder = open_decoder(loaded, settings, source.window, provider="cpu", threads=threads)
-    with _as_export_error("the graph that was built does not run", "export_failed"):
+    with as_export_error("the graph that was built does not run", "export_failed"):
         parity, figures = compare(source, decoder, precision)
     gate(figures, precision)
     kinds = Counter(node.op_type for node in graph.model.graph.node)

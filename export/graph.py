@@ -96,6 +96,15 @@ def nodes_of(graph: ir.Graph, domain: str, op_type: str) -> Iterator[ir.Node]:
     yield from [node for node in graph if node.domain == domain and node.op_type == op_type]
 
 
+def turn_constants(graph: ir.Graph) -> None:
+    """Matrices that are transposed while the graph runs become constants as they are read, in place."""
+    for node in nodes_of(graph, "", "Transpose"):
+        array = constant(node.inputs[0])
+        if array is not None and array.ndim == 2:
+            edit = Editor(graph, node)
+            replace(node, edit.constant(f"{node.inputs[0].name}.turned", np.ascontiguousarray(array.T)))  # type: ignore[union-attr]
+
+
 def clean(model: ir.Model) -> None:
     """Drop what nothing uses and what only a debugger needs: dead nodes, initializers, names of source lines."""
     common.LiftConstantsToInitializersPass(lift_all_constants=True)(model)

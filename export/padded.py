@@ -16,8 +16,9 @@ from ..runtime.packing import pad
 from ..runtime.processor import available_threads
 from ..runtime.session import Session
 from .graph import Editor, clean, in_memory
+from .loading import quiet
 from .original import tokenized
-from .source import Source, quiet
+from .source import Source
 from .texts import CONTEXTS, PROBES
 
 OPSET = 24

@@ -38,7 +38,7 @@ from .generator import GOLDEN, Built, build
 from .generator import PROVIDERS as DECODER_PROVIDERS
 from .head import HeadOptions, Settled, settle
 from .reference import with_reference
-from .seq2seq import is_encoder_decoder
+from .seq2seq_source import is_encoder_decoder
 from .source import Source, Text, read
 from .store import store
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes

@@ -32,6 +32,8 @@ _GELU_MINIMUM = 0.17005  # |min of x * Phi(x)|, rounded up; the tanh approximati
 _LOWER_BOUND = {"Gelu": _GELU_MINIMUM, "Relu": 0.0}
 _ZERO_POINTS = (64, 32, 16, 8)
 _MINIMUM_TABLE_ROWS = 256
+_CHOSEN_COLUMNS = 8192
+_COLUMNS_AT_ONCE = 16_384
 
 
 @dataclass
@@ -190,6 +192,10 @@ def quantize_columns(weight: Floats) -> tuple[NDArray[np.int8], Floats]:
     a pair add up to at most 128 and negative ones to at least -128 (255 * 128 = 32,640). A scale that guarantees this
     is larger only for columns with two large neighbours of one sign; halving all weights (7 bits) would double it.
     """
+    if weight.shape[1] > _COLUMNS_AT_ONCE:
+        cuts = np.arange(_COLUMNS_AT_ONCE, weight.shape[1], _COLUMNS_AT_ONCE)
+        parts = [quantize_columns(part) for part in np.split(weight, cuts, axis=1)]
+        return np.concatenate([m for m, _ in parts], axis=1), np.concatenate([s for _, s in parts])
     signed = np.stack([np.maximum(weight, 0), np.maximum(-weight, 0)])
     if len(weight) % 2:
         signed = np.concatenate([signed, np.zeros_like(signed[:, :1])], axis=1)
@@ -226,7 +232,10 @@ def merged(group: Linear, observed: Mapping[str, Observed]) -> Observed:
 
 
 def _weights(group: Linear) -> Floats:
-    return np.concatenate([constant_matrix(w) for w in group.weights], axis=1)
+    """What the choice is made on: all columns, or every n-th of a vocabulary's. Shape: `[in, n]`."""
+    width = sum(constant_matrix(w).shape[1] for w in group.weights)
+    every = max(1, width // _CHOSEN_COLUMNS)
+    return np.concatenate([constant_matrix(w)[:, ::every] for w in group.weights], axis=1)
 
 
 def quantize(model: ir.Model, groups: Iterable[Linear], choices: Iterable[Choice | None]) -> None:

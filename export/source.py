@@ -1,10 +1,7 @@
 """A model folder or hub id -> model, tokenizer, task, labels. The weights stay what they are: float32, in PyTorch."""
 
-import hashlib
 import json
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -13,21 +10,28 @@ import numpy as np
 import torch
 import transformers
 from optimum.exporters.tasks import TasksManager
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from .. import ExportError
 from ..runtime.linear import LinearHead
 from ..runtime.manifest import Activation, Pooling, Problem, Task
 from .answers import activation, labels_of, mask_id, named_activation
 from .architectures import facts
+from .loading import (
+    as_export_error,
+    digest_of,
+    fast_tokenizer,
+    model_folder,
+    quiet,
+    tokenizer_json,
+    weight_files,
+    window_of,
+)
 from .texts import with_masks
 
 Text = str | tuple[str, str]
 Head = Literal["sequence", "tokens", "spans", "masked", "hidden"]
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
-_HUB_PATTERNS = ["*.json", "*.txt", "*.safetensors", "*.model", "*/config.json"]
-_TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
 _TASK_OF_HEAD: dict[str, Task] = {
     "ForSequenceClassification": "text-classification",
     "ForTokenClassification": "token-classification",
@@ -43,8 +47,6 @@ _MODEL_TASKS: dict[Task, str] = {
     "sentence-similarity": "feature-extraction",
 }
 """Tasks that a model of another task does: transformers has no head of their own for them."""
-_MOST_TOKENS = 8192
-"""Largest window of a bundle: attention's memory grows with its square."""
 _POOLING_FLAGS: dict[str, Pooling] = {
     "pooling_mode_mean_tokens": "mean",
     "pooling_mode_cls_token": "cls",
@@ -128,7 +130,7 @@ def read(source: str, task: str | None = None) -> Source:
         ExportError: no weights, no tokenizer, an unknown architecture or task, a head that was never trained, labels
             that do not match the head, weights that cannot be read.
     """
-    root = _folder(source)
+    root = model_folder(source)
     sentence = _SentenceTransformer(root)
     folder = root / sentence.transformer_path
     if not (folder / "config.json").is_file():
@@ -137,7 +139,7 @@ def read(source: str, task: str | None = None) -> Source:
             hint="SOURCE must be a folder written by save_pretrained, or a hub id",
             code="config_missing",
         )
-    with _as_export_error(
+    with as_export_error(
         "the model's config.json cannot be read, or names an architecture transformers does not have",
         "config_invalid",
         hint="only architectures that transformers itself implements can be exported",
@@ -151,11 +153,11 @@ def read(source: str, task: str | None = None) -> Source:
         )
     chosen = _task(task, config, is_embedding=sentence.present, classifies=sentence.dense is not None)
     dense = sentence.classifier(config) if chosen == "text-classification" else None
-    weights = [*_weight_files(folder), *([sentence.dense] if dense is not None and sentence.dense else [])]
+    weights = [*weight_files(folder), *([sentence.dense] if dense is not None and sentence.dense else [])]
     by_task = _model_task(chosen, config, is_embedding=sentence.present)
     model_task = by_task if dense is None else "feature-extraction"
     model = _model(folder, model_task, config)
-    tokenizer = _tokenizer(folder)
+    tokenizer = fast_tokenizer(folder)
     labels, problem = labels_of(config, chosen)
     pools = model_task == "feature-extraction"
     positions = facts(config.model_type).positions
@@ -171,64 +173,21 @@ def read(source: str, task: str | None = None) -> Source:
         name=root.name if Path(source).exists() else source,
         model=model,
         tokenizer=tokenizer,
-        tokenizer_json=_tokenizer_json(tokenizer, lowercase=sentence.lowercase),
+        tokenizer_json=tokenizer_json(tokenizer, lowercase=sentence.lowercase),
         task=chosen,
-        window=_window(tokenizer, config, first_position, sentence.window),
+        window=window_of(tokenizer, config, first_position, sentence.window),
         labels=labels,
         problem=problem,
         pooling=(sentence.pooling or "mean") if pools else None,
         normalized=pools and sentence.normalized,
         first_position=first_position,
         token_types=getattr(config, "type_vocab_size", 0) > 1 and "token_type_ids" in tokenizer.model_input_names,
-        weights_sha256=_digest(weights),
+        weights_sha256=digest_of(weights),
         architecture=type(model).__name__,
         dense=dense,
         activation="none" if pools else activation(config, chosen),
         mask_id=mask_id(tokenizer) if chosen == "fill-mask" else None,
     )
-
-
-def architecture(source: str) -> str:
-    """The class that a model folder's or hub id's config names first; empty where it names none.
-
-    Raises:
-        ExportError: there is no such folder or model.
-    """
-    try:
-        return str((json.loads((_folder(source) / "config.json").read_text("utf-8")).get("architectures") or [""])[0])
-    except (OSError, ValueError, AttributeError):
-        return ""
-
-
-def is_adapter(source: str) -> bool:
-    """Whether a source is a PEFT adapter; raises as `architecture`."""
-    return (_folder(source) / "adapter_config.json").is_file()
-
-
-def _folder(source: str) -> Path:
-    if source and Path(source).is_dir():
-        return Path(source).resolve()
-    if Path(source).exists() or source.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(source):
-        raise ExportError("there is no model folder at the given path", hint="check SOURCE", code="source_not_found")
-    from huggingface_hub import snapshot_download
-
-    with _as_export_error(
-        "SOURCE is neither a folder nor a model that could be downloaded",
-        "source_not_found",
-        hint="check the spelling, the network and HF_HUB_OFFLINE",
-    ):
-        return Path(snapshot_download(source, allow_patterns=_HUB_PATTERNS))
-
-
-@contextmanager
-def _as_export_error(message: str, code: str, hint: str = "load it with transformers to see why") -> Iterator[None]:
-    """What the libraries below raise for a bad folder has no common base; it becomes one kind of error."""
-    try:
-        yield
-    except ExportError:
-        raise
-    except Exception as error:
-        raise ExportError(message, hint=hint, code=code) from error
 
 
 class _SentenceTransformer:
@@ -244,7 +203,7 @@ class _SentenceTransformer:
         self.dense: Path | None = None
         if not self.present:
             return
-        with _as_export_error("the folder's modules.json cannot be read", "config_invalid"):
+        with as_export_error("the folder's modules.json cannot be read", "config_invalid"):
             for module in json.loads((root / "modules.json").read_text("utf-8")):
                 self._module(root, str(module["type"]).rsplit(".", 1)[-1], str(module["path"]))
 
@@ -291,7 +250,7 @@ class _SentenceTransformer:
             return None
         from safetensors.numpy import load_file
 
-        with _as_export_error("the weights of the Dense module cannot be read", "weights_missing"):
+        with as_export_error("the weights of the Dense module cannot be read", "weights_missing"):
             tensors = load_file(self.dense)
             weights = tensors["linear.weight"].astype(np.float32)
             bias = tensors.get("linear.bias", np.zeros(len(weights))).astype(np.float32)
@@ -337,36 +296,10 @@ def _task(asked: str | None, config: Any, *, is_embedding: bool, classifies: boo
     )
 
 
-def _weight_files(folder: Path) -> list[Path]:
-    files = sorted(folder.glob("*.safetensors"))
-    if files:
-        return files
-    if any(folder.glob("*.bin")) or any(folder.glob("*.pt")):
-        raise ExportError(
-            "the folder has weights in pickle files only, which can run code when loaded",
-            hint="convert them where you trust them: model.save_pretrained(folder) writes safetensors",
-            code="weights_missing",
-        )
-    raise ExportError(
-        "the model folder has no weights",
-        hint="there must be a model.safetensors beside config.json",
-        code="weights_missing",
-    )
-
-
-def _digest(files: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
-
-
 def _model(folder: Path, task: str, config: Any) -> PreTrainedModel:
     from safetensors import SafetensorError
 
-    with _as_export_error("this architecture has no model for the task", "architecture_unsupported"):
+    with as_export_error("this architecture has no model for the task", "architecture_unsupported"):
         auto = TasksManager.get_model_class_for_task(task, library="transformers")
         if task == "feature-extraction" and type(config) in _ENCODERS:
             auto = transformers.AutoModelForTextEncoding
@@ -421,56 +354,6 @@ def _model(folder: Path, task: str, config: Any) -> PreTrainedModel:
 _ENCODERS = transformers.AutoModelForTextEncoding._model_mapping  # of T5 and its kin the encoder alone
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep transformers' progress bars and reports off stderr: Cloister reports what matters itself."""
-    settings: Any = transformers.logging
-    level, bars = settings.get_verbosity(), settings.is_progress_bar_enabled()
-    settings.set_verbosity_error()
-    settings.disable_progress_bar()
-    try:
-        yield
-    finally:
-        settings.set_verbosity(level)
-        if bars:
-            settings.enable_progress_bar()
-
-
-def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    if not any((folder / name).is_file() for name in _TOKENIZER_FILES):
-        raise ExportError(
-            "the model folder has no tokenizer",
-            hint="tokenizer.save_pretrained(folder) writes it beside the weights",
-            code="tokenizer_missing",
-        )
-    with _as_export_error("the tokenizer cannot be loaded", "tokenizer_invalid"):
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    if not tokenizer.is_fast:
-        raise ExportError(
-            "the tokenizer has no fast form", hint="convert it with transformers first", code="tokenizer_unsupported"
-        )
-    return cast(PreTrainedTokenizerBase, tokenizer)
-
-
-def _tokenizer_json(tokenizer: PreTrainedTokenizerBase, *, lowercase: bool) -> str:
-    data = json.loads(cast(Any, tokenizer).backend_tokenizer.to_str())
-    data["truncation"] = data["padding"] = None
-    if lowercase:
-        steps = [{"type": "Lowercase"}] + ([data["normalizer"]] if data["normalizer"] else [])
-        data["normalizer"] = {"type": "Sequence", "normalizers": steps}
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-
-
-def _window(tokenizer: PreTrainedTokenizerBase, config: Any, first_position: int, asked: int | None) -> int:
-    limits = [int(asked)] if asked else []
-    if tokenizer.model_max_length < 1_000_000:  # transformers' mark for "unknown" is far above
-        limits.append(int(tokenizer.model_max_length))
-    positions = getattr(config, "max_position_embeddings", None)
-    if isinstance(positions, int) and positions > 0:
-        limits.append(positions - first_position)
-    return min([*limits, _MOST_TOKENS]) if limits else 512
-
-
 @dataclass(frozen=True, repr=False)
 class Base:
     """A model to train on.
@@ -501,7 +384,7 @@ def read_base(source: str) -> Base:
     Raises:
         ExportError: no config, no tokenizer, an unknown architecture.
     """
-    root = _folder(source)
+    root = model_folder(source)
     sentence = _SentenceTransformer(root)
     folder = root / sentence.transformer_path
     if not (folder / "config.json").is_file():
@@ -510,11 +393,11 @@ def read_base(source: str) -> Base:
             hint="BASE must be a folder written by save_pretrained, or a hub id",
             code="config_missing",
         )
-    with _as_export_error(
+    with as_export_error(
         "the base's config.json cannot be read, or names an architecture transformers does not have", "config_invalid"
     ):
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    tokenizer = _tokenizer(folder)
+    tokenizer = fast_tokenizer(folder)
     padding = getattr(config, "pad_token_id", None)
     after = facts(config.model_type).positions == "after padding"
     first_position = int(padding) + 1 if after and padding is not None else 0
@@ -526,16 +409,16 @@ def read_base(source: str) -> Base:
         )
     has_weights = any(folder.glob("*.safetensors"))
     if not has_weights and (any(folder.glob("*.bin")) or any(folder.glob("*.pt"))):
-        _weight_files(folder)
+        weight_files(folder)
     return Base(
         name=root.name if Path(source).exists() else source,
         folder=folder,
         config=config,
         tokenizer=tokenizer,
-        tokenizer_json=_tokenizer_json(tokenizer, lowercase=sentence.lowercase),
+        tokenizer_json=tokenizer_json(tokenizer, lowercase=sentence.lowercase),
         pooling=(sentence.pooling or "mean") if sentence.present else None,
         has_weights=has_weights,
-        window=_window(tokenizer, config, first_position, sentence.window),
+        window=window_of(tokenizer, config, first_position, sentence.window),
         first_position=first_position,
         token_types=getattr(config, "type_vocab_size", 0) > 1 and "token_type_ids" in tokenizer.model_input_names,
     )

@@ -17,10 +17,11 @@ from ..runtime.session import Session
 from . import attention
 from .architectures import facts
 from .graph import in_memory
+from .loading import quiet
 from .lower import lower_for_cpu
 from .original import outputs, tokenized
 from .padded import OPSET, OUTPUT, padded, quietly_exported
-from .source import Source, quiet
+from .source import Source
 from .texts import PROBES
 
 

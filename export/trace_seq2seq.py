@@ -14,10 +14,10 @@ from transformers.modeling_outputs import BaseModelOutput
 from .. import ExportError
 from . import attention_cached
 from .attention_cached import Attention, Step
-from .graph import MICROSOFT, Editor, clean, nodes_of
+from .graph import MICROSOFT, Editor, clean, constant, nodes_of, replace
+from .loading import quiet
 from .lower import lower_for_cpu
 from .padded import OPSET, quietly_exported
-from .source import quiet
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Graphs:
 
     Attributes:
         encoder: reads a pack, gives `cross_key.i`, `cross_value.i` `[B, heads, S, head_size]` for every layer.
-        decoder: reads a token of each text with keys and values, gives `logits` `[B, V]` and grown keys and values.
+        decoder: reads a token of each text with keys and values and a `count`, gives `logits` `[B, V]`, grown keys and
+            values, and the `count` most probable tokens: `best_scores` and `best_ids` `[B, count]`.
     """
 
     encoder: ir.Model
@@ -177,7 +178,7 @@ class _Decoder(nn.Module):
                 encoder_outputs=BaseModelOutput(last_hidden_state=hidden),
                 decoder_input_ids=input_ids[:, None],
                 use_cache=False,
-            ).logits[:, 0]
+            ).logits.squeeze(1)
         present = [tensor for layer in range(len(self.parts.own)) for tensor in step.present[layer]]
         return logits, *present
 
@@ -216,6 +217,8 @@ def trace(model: Any) -> Graphs:
             code="fusion_incomplete",
         )
     _share_sources(decoder)
+    _lower_logits(decoder)
+    _find_best(decoder)
     clean(decoder)
     return Graphs(encoder, decoder, found)
 
@@ -253,6 +256,65 @@ def _share_sources(model: ir.Model) -> None:
         out.shape = None
         for use in uses:
             use.node.replace_input_with(use.idx, flat)
+
+
+def _lower_logits(model: ir.Model) -> None:
+    """Compute logits as the rows that they leave as, and add no bias of zeros: each is a copy of a vocabulary a row."""
+    graph = model.graph
+    clean(model)
+    logits = next(value for value in graph.outputs if value.name == "logits")
+    squeeze = logits.producer()
+    if squeeze is None or squeeze.op_type != "Squeeze":
+        return
+    biases = []
+    node = squeeze.inputs[0].producer() if squeeze.inputs[0] is not None else None
+    while node is not None and node.op_type == "Add" and constant(node.inputs[1]) is not None:
+        biases.append(node)
+        node = node.inputs[0].producer() if node.inputs[0] is not None else None
+    hidden = node.inputs[0] if node is not None and node.op_type == "MatMul" else None
+    if node is None or hidden is None or hidden.shape is None or not isinstance(hidden.shape[-1], int):
+        return
+    edit = Editor(graph, node)
+    rows = edit.constant("logits.rows", np.array([-1, hidden.shape[-1]], np.int64))
+    flat = edit.op("Reshape", [hidden, rows], "logits.hidden")
+    flat.shape = ir.Shape([None, hidden.shape[-1]])
+    node.replace_input_with(0, flat)
+    for value in (node.outputs[0], *(bias.outputs[0] for bias in biases)):
+        value.shape = ir.Shape([None, *list(logits.shape or [])[-1:]])
+    for bias in biases:
+        added = constant(bias.inputs[1])
+        if added is not None and not added.any():
+            replace(bias, _first(bias))
+    replace(squeeze, _first(squeeze))
+
+
+def _first(node: ir.Node) -> ir.Value:
+    value = node.inputs[0]
+    if value is None:
+        raise ValueError("an operator without an input")
+    return value
+
+
+def _find_best(model: ir.Model) -> None:
+    """Let the graph also give the most probable next tokens: `count` of them, by logarithm of their probability.
+
+    So a search reads a few numbers for each row, and not one for every token of the vocabulary.
+    """
+    graph = model.graph
+    logits = next(value for value in graph.outputs if value.name == "logits")
+    count = ir.Value(name="count", type=ir.TensorType(ir.DataType.INT64), shape=ir.Shape([1]))
+    graph.inputs.append(count)
+    scores = ir.node("LogSoftmax", [logits], {"axis": -1}, name="node:log_probabilities")
+    best = ir.node(
+        "TopK", [scores.outputs[0], count], {"axis": -1, "largest": 1, "sorted": 1}, num_outputs=2, name="node:best"
+    )
+    for value, (name, kind) in zip(best.outputs, _BEST, strict=True):
+        value.name, value.type, value.shape = name, ir.TensorType(kind), ir.Shape(["R", "N"])
+    graph.extend([scores, best])
+    graph.outputs.extend(best.outputs)
+
+
+_BEST = (("best_scores", ir.DataType.FLOAT), ("best_ids", ir.DataType.INT64))
 
 
 def _export_encoder(module: nn.Module, found: Parts) -> ir.Model:

@@ -31,8 +31,9 @@ from transformers import (
 from .. import ExportError
 from ..runtime.processor import features as processor_features
 from .features import IGNORED, Feature, Features, padded
+from .loading import quiet
 from .pooled import PooledClassifier
-from .source import Base, quiet
+from .source import Base
 
 Loss = Literal["classes", "flags", "numbers", "tokens"]
 Advance = Callable[[float], object]

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .beams import best_of, log_softmax
 from .search import Ids
 from .session import Session
 from .translation import EncoderDecoderSettings
 
 Floats = NDArray[np.float32]
+
+_BEST = ("best_scores", "best_ids")
 
 
 class Decoder:
@@ -24,7 +27,9 @@ class Decoder:
         self.session = session
         self.settings = settings
         self.past = _names("past", settings.layers)
+        self.present = _names("present", settings.layers)
         self.cross = _names("cross", settings.layers)
+        self.finds_best = set(_BEST) <= set(session.outputs)
 
     def begin(self, cross: Sequence[Floats], lengths: NDArray[np.int32], width: int = 1) -> "Batch":
         """A batch of sources, with `width` targets for each.
@@ -39,6 +44,7 @@ class Batch:
 
     def __init__(self, decoder: Decoder, cross: list[Floats], lengths: NDArray[np.int32], width: int) -> None:
         settings = decoder.settings
+        self.vocabulary = settings.vocabulary
         self._decoder = decoder
         self._cross = dict(zip(decoder.cross, cross, strict=True))
         self._lengths = lengths
@@ -48,16 +54,28 @@ class Batch:
 
     def step(self, tokens: Ids) -> Floats:
         """Logits after one more token of each row. Shape: `[R]` -> `[R, V]`."""
-        logits, *self._past = self._decoder.session.run(self.feeds(tokens))
-        self._position += 1
-        return np.asarray(logits)
+        return np.asarray(self._run(tokens, ["logits"], 1)[0])
 
-    def feeds(self, tokens: Ids) -> dict[str, NDArray[np.generic]]:
-        """What the graph reads for one more token of each row."""
+    def best(self, tokens: Ids, count: int) -> tuple[Floats, Ids]:
+        """See `search.Steps.best`. The graph finds them, so that a row of logits never leaves it."""
+        if not self._decoder.finds_best:
+            return best_of(log_softmax(self.step(tokens)), count)
+        scores, ids = self._run(tokens, list(_BEST), count)
+        return np.asarray(scores, np.float32), np.asarray(ids, np.int64)
+
+    def _run(self, tokens: Ids, outputs: list[str], count: int) -> list[NDArray[np.generic]]:
+        found = self._decoder.session.run(self.feeds(tokens, count), [*outputs, *self._decoder.present])
+        self._past = found[len(outputs) :]
+        self._position += 1
+        return found[: len(outputs)]
+
+    def feeds(self, tokens: Ids, count: int = 1) -> dict[str, NDArray[np.generic]]:
+        """What the graph reads for one more token of each row, and for how many of the best next ones."""
         return {
             "input_ids": tokens,
             "position": np.full(len(tokens), self._position, np.int64),
             "lengths": self._lengths,
+            "count": np.array([count], np.int64),
             **dict(zip(self._decoder.past, self._past, strict=True)),
             **self._cross,
         }

@@ -267,6 +267,10 @@ class Engine:
         """
         raise self._no_text()
 
+    def probe_options(self) -> GenerationOptions:
+        """Options with which any prompt gets one token: to see that the model answers."""
+        return GenerationOptions(max_tokens=1)
+
     def _no_text(self) -> Unsupported:
         return Unsupported(
             f"a model for {self.task} writes no text",

@@ -1,6 +1,7 @@
 """Texts -> a model's source ids, and target ids -> text, by the settings of an encoder-decoder bundle."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,6 +10,19 @@ from .manifest import TokenizerSettings
 from .packing import Tokens
 from .tokens import TextTokenizer, validated
 from .translation import SOURCE_LANGUAGE, EncoderDecoderSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a target begins.
+
+    Attributes:
+        start_id: the decoder's first input.
+        first_id: the first token that is written, None where it is free.
+    """
+
+    start_id: int
+    first_id: int | None
 
 
 class Languages:
@@ -48,8 +62,12 @@ class Languages:
         known = settings.languages
         code = code or (settings.default_source if which == "source" else settings.default_target)
         if not known:
-            if code is not None and code not in settings.prefixes:
-                raise InvalidInput(f"this model takes no {which} language", hint=f"leave {which} out")
+            if code is not None and (which == "source" or not code or code not in settings.prefixes):
+                codes = [known for known in settings.prefixes if known and which == "target"]
+                hint = (
+                    f"pass one of {', '.join(sorted(codes))}, or leave {which} out" if codes else f"leave {which} out"
+                )
+                raise InvalidInput(f"this model takes no such {which} language", hint=hint)
             return None
         if code is None:
             raise InvalidInput(f"this model needs a {which} language", hint=f"pass {which}, {_some(known)}")
@@ -57,8 +75,8 @@ class Languages:
             raise InvalidInput(f"the model does not know this {which} language", hint=f"pass {_some(known)}")
         return known[code]
 
-    def encode(self, texts: Sequence[str], source: str | None, target: str | None) -> tuple[list[Tokens], int | None]:
-        """Source ids of each text, and the first target id that the language asks for.
+    def encode(self, texts: Sequence[str], source: str | None, target: str | None) -> tuple[list[Tokens], Opening]:
+        """Source ids of each text, and how the languages let their targets begin.
 
         Raises:
             InvalidInput: a language as `language` says, something that is not a list of texts.
@@ -90,7 +108,20 @@ class Languages:
             if not len(whole):
                 raise InvalidInput(f"input {index} has no tokens", hint="leave it out")
             found.append(Tokens(whole))
-        return found, target_id if settings.target_as == "first token" else settings.forced_first_id
+        match settings.target_as:
+            case "first token":
+                return found, Opening(settings.start_id, target_id)
+            case "start token" if target_id is not None:
+                return found, Opening(target_id, settings.forced_first_id)
+        return found, Opening(settings.start_id, settings.forced_first_id)
+
+    def some(self) -> tuple[str | None, str | None]:
+        """Source and target that the model knows: its defaults, else its first. For probes, which need some."""
+        settings = self._settings
+        first = next(iter(settings.languages), None)
+        reads = SOURCE_LANGUAGE in [*settings.before, *settings.after]
+        source = (settings.default_source or first) if reads else None
+        return source, (settings.default_target or first) if settings.target_as != "none" else None
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of target ids, special tokens left out."""

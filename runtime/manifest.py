@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from .. import BundleError
+from .defaults import Sampling as Sampling
 from .translation import EncoderDecoderSettings
 
 FORMAT_VERSION = 1
@@ -268,16 +269,6 @@ class Source(_Strict, frozen=True):
     versions: dict[str, str]
     calibration: Literal["built-in", "user", "none"]
     provenance: dict[str, str] = {}
-
-
-class Sampling(_Strict, frozen=True):
-    """What the source model says about how it is to be sampled; None where it says nothing."""
-
-    temperature: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    top_k: Count | None = None
-    top_p: Probability | None = None
-    min_p: Probability | None = None
-    repetition_penalty: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
 class GeneratorSettings(_Strict, frozen=True):

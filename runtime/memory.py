@@ -2,7 +2,11 @@
 
 import os
 import re
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .. import Overloaded, SettingsError
@@ -78,3 +82,45 @@ class MemoryLimit:
                 hint="unload another one first, or raise --memory-limit",
                 code="memory_limit",
             )
+
+
+class Reservations:
+    """Bytes that are promised to work under way, so that together it stays under a limit. Safe to call from threads.
+
+    What is held counts until it is let go, also when it is in memory by then: the sum is never too small.
+
+    Args:
+        limit: bytes that this process may hold; None for no limit.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self.limit = limit
+        self._held = 0
+        self._lock = threading.Lock()
+
+    def fitting(self, each: int) -> int:
+        """How many pieces of work of so many bytes there is room for now."""
+        if self.limit is None:
+            return sys.maxsize
+        return max(0, self.limit - resident() - self._held) // max(1, each)
+
+    @contextmanager
+    def hold(self, more: int) -> Iterator[None]:
+        """Keep room for so many bytes.
+
+        Raises:
+            Overloaded: there is none.
+        """
+        with self._lock:
+            if self.limit is not None and resident() + self._held + more > self.limit:
+                raise Overloaded(
+                    "the keys and values of this generation do not fit under the memory limit",
+                    hint="ask for fewer tokens (max_tokens) or beams, try again later, or raise the limit",
+                    code="memory_limit",
+                )
+            self._held += more
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held -= more

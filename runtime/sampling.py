@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import InvalidInput
+from .defaults import Sampling
 from .generation import GenerationOptions
-from .manifest import Sampling
 from .tokens import validated
 
 Floats = NDArray[np.float32]
@@ -32,6 +32,14 @@ class Settled:
     repetition_penalty: float
     frequency_penalty: float
     presence_penalty: float
+
+    @property
+    def penalizes(self) -> bool:
+        """Whether scores of tokens change that occurred."""
+        return self.repetition_penalty != 1 or bool(self.frequency_penalty or self.presence_penalty)
+
+
+GREEDY = Settled(0.0, 0, 1.0, 0.0, 1.0, 0.0, 0.0)
 
 
 def settle(options: GenerationOptions, given: Sampling) -> Settled:
@@ -93,6 +101,26 @@ def log_softmax(logits: Floats) -> NDArray[np.float64]:
     return np.asarray(shifted - np.log(np.exp(shifted).sum()))
 
 
+def penalize(scores: Floats, how: Settled, seen: Collection[int], generated: Mapping[int, int]) -> None:
+    """Take from scores, in place, what tokens lose that occurred.
+
+    Args:
+        scores: logits, or logarithms of probabilities. Shape: `[vocabulary]`.
+        seen: tokens that the repetition penalty is for.
+        generated: how often each token was written, for the other two penalties.
+    """
+    if how.repetition_penalty != 1 and seen:
+        # Keskar et al., 2019 (CTRL): a positive logit is divided, a negative one multiplied.
+        places = np.fromiter(seen, np.intp)
+        values = scores[places]
+        penalty = np.float32(how.repetition_penalty)
+        scores[places] = np.where(values > 0, values / penalty, values * penalty)
+    if generated and (how.frequency_penalty or how.presence_penalty):
+        tokens = np.fromiter(generated, np.intp)
+        counts = np.fromiter(generated.values(), np.float32)
+        scores[tokens] -= np.float32(how.frequency_penalty) * counts + np.float32(how.presence_penalty)
+
+
 class Sampler:
     """Draws tokens of one text.
 
@@ -118,20 +146,10 @@ class Sampler:
 
         Shape: `[vocabulary]` -> `[vocabulary]`.
         """
-        how = self._settled
-        result = logits
-        if how.repetition_penalty != 1 and self._seen:
-            # Keskar et al., 2019 (CTRL): a positive logit is divided, a negative one multiplied.
-            result = logits.copy()
-            seen = np.fromiter(self._seen, np.intp)
-            values = result[seen]
-            penalty = np.float32(how.repetition_penalty)
-            result[seen] = np.where(values > 0, values / penalty, values * penalty)
-        if self._generated and (how.frequency_penalty or how.presence_penalty):
-            result = logits.copy() if result is logits else result
-            tokens = np.fromiter(self._generated, np.intp)
-            counts = np.fromiter(self._generated.values(), np.float32)
-            result[tokens] -= np.float32(how.frequency_penalty) * counts + np.float32(how.presence_penalty)
+        if not self._settled.penalizes or not (self._seen or self._generated):
+            return logits
+        result = logits.copy()
+        penalize(result, self._settled, self._seen, self._generated)
         return result
 
     def draw(self, logits: Floats, allowed: NDArray[np.bool_] | None = None) -> int:

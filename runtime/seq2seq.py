@@ -2,20 +2,25 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from .. import BundleError, InvalidInput, Unsupported
+from .beams import walk_beams
 from .decoder import Decoder
 from .engine import Engine, Options
 from .generation import DEFAULT, FinishReason, Generation, GenerationOptions, Message, Piece, Summary
-from .languages import Languages
+from .languages import Languages, Opening
+from .memory import Reservations
 from .online import LazyOnline
 from .packing import Tokens, groups, pack
-from .search import Floats, Rules, beams, one_by_one, walk
+from .sampling import GREEDY, settle
+from .search import Floats, Rules, walk
 from .session import Session
 from .tokens import TextTokenizer
 from .translation import EncoderDecoderSettings
@@ -63,7 +68,9 @@ class EncoderDecoderEngine(Engine):
             for variant in (self.variant, decoder)
         )
         self.nodes = (*encoder_session.nodes, *decoder_session.nodes)
-        self.model = EncoderDecoder(encoder_session, Decoder(decoder_session, settings))
+        self.model = EncoderDecoder(
+            encoder_session, Decoder(decoder_session, settings), Reservations(options.memory_limit)
+        )
         self.languages = Languages(self.tokenizer, self.manifest.tokenizer, settings, bundle.files)
         self._online = LazyOnline()
 
@@ -81,6 +88,7 @@ class EncoderDecoderEngine(Engine):
         Raises:
             InvalidInput: messages of a chat, a language the model does not know or needs, options it does not have.
             InputTooLong: the text is over the model's window.
+            Overloaded: its keys and values do not fit under the memory limit; raised where the text is read.
         """
         if not isinstance(prompt, str):
             raise InvalidInput("this model reads a text, not the messages of a chat", hint="pass a str")
@@ -92,6 +100,7 @@ class EncoderDecoderEngine(Engine):
 
         Raises:
             InvalidInput, InputTooLong: as `generate`.
+            Overloaded: not even one of them fits under the memory limit. Where all together do not, fewer run at once.
         """
         rules, tokens = self._prepared(texts, options)
         targets = self.model.search(tokens, rules)
@@ -104,12 +113,12 @@ class EncoderDecoderEngine(Engine):
         """Tokens of a source, with the default languages; see `Engine.count_tokens`."""
         if not isinstance(prompt, str):
             raise InvalidInput("this model reads a text, not the messages of a chat", hint="pass a str")
-        some = next(iter(self.settings.languages), None)
-        asked = self.settings
-        source = asked.default_source or some
-        target = asked.default_target or some
-        reads = -1 in [*asked.before, *asked.after]
-        return len(self.languages.encode([prompt], source if reads else None, target)[0][0])
+        return len(self.languages.encode([prompt], *self.languages.some())[0][0])
+
+    def probe_options(self) -> GenerationOptions:
+        """See `Engine.probe_options`; with languages, where the model needs them."""
+        source, target = self.languages.some()
+        return GenerationOptions(max_tokens=1, num_beams=1, temperature=0.0, source=source, target=target)
 
     def forward(self, tokens: Sequence[Tokens]) -> list[Floats]:
         """Logits of the decoder when the source's own first tokens are its target: what golden data compare.
@@ -131,27 +140,33 @@ class EncoderDecoderEngine(Engine):
         )
 
     def _prepared(self, texts: Sequence[str], options: GenerationOptions) -> tuple[Rules, list[Tokens]]:
-        _check(options)
         settings = self.settings
-        tokens, first = self.languages.encode(texts, options.source, options.target)
+        for name in ("constraint", "logprobs"):
+            if getattr(options, name) is not None:
+                raise InvalidInput(f"encoder-decoders do not have {name}", hint=f"leave {name} out")
+        for name, low, high in (("num_beams", 1, 64), ("length_penalty", -100, 100)):
+            value = getattr(options, name)
+            if value is not None and not low <= value <= high:
+                raise InvalidInput(f"{name} is out of its range", hint=f"{name} is {low} to {high}")
+        said = settings.sampling
+        if options.num_beams is not None and options.num_beams > 1:
+            said = msgspec.structs.replace(said, temperature=None)  # beams take the place of what the bundle would draw
+        if options.repetition_penalty is None:
+            said = msgspec.structs.replace(said, repetition_penalty=settings.repetition_penalty)
+        how = settle(options, said)
+        tokens, opening = self.languages.encode(texts, options.source, options.target)
         longest = settings.longest
         if options.max_tokens is not None:
             longest = min(longest, options.max_tokens + 1)
-        rules = rules_of(settings, first, longest)
+        rules = rules_of(settings, opening, longest)
         rules = replace(
             rules,
-            repetition_penalty=_chosen(options.repetition_penalty, rules.repetition_penalty),
-            frequency_penalty=options.frequency_penalty,
-            presence_penalty=options.presence_penalty,
-            temperature=options.temperature or 0.0,
-            top_k=options.top_k or 0,
-            top_p=_chosen(options.top_p, 1.0),
-            min_p=options.min_p or 0.0,
+            sampling=how,
             seed=secrets.randbits(32) if options.seed is None else options.seed,
-            num_beams=options.num_beams or (1 if options.temperature else rules.num_beams),
-            length_penalty=_chosen(options.length_penalty, rules.length_penalty),
+            num_beams=options.num_beams or (1 if how.temperature else rules.num_beams),
+            length_penalty=rules.length_penalty if options.length_penalty is None else options.length_penalty,
         )
-        if rules.num_beams > 1 and rules.temperature:
+        if rules.num_beams > 1 and how.temperature:
             raise InvalidInput("beam search does not sample", hint="leave out temperature, or num_beams")
         return rules, tokens
 
@@ -172,49 +187,62 @@ def plain_tokens(tokenizer: TextTokenizer, settings: EncoderDecoderSettings, tex
     return [Tokens(np.array([*(i % size for i in e.ids[:room]), settings.end_ids[0]], np.int64)) for e in found]
 
 
-def _check(options: GenerationOptions) -> None:
-    for name, low, high in (
-        ("max_tokens", 1, 1 << 30),
-        ("temperature", 0, 100),
-        ("top_k", 0, 1 << 30),
-        ("top_p", 0, 1),
-        ("min_p", 0, 1),
-        ("num_beams", 1, 64),
-        ("repetition_penalty", 1e-6, 100),
-        ("length_penalty", -100, 100),
-        ("frequency_penalty", -2, 2),
-        ("presence_penalty", -2, 2),
-        ("seed", 0, (1 << 64) - 1),
-    ):
-        value = getattr(options, name)
-        if value is not None and not low <= value <= high:
-            raise InvalidInput(f"{name} is out of range", hint=f"{name} is between {low} and {high}")
-    for name in ("constraint", "logprobs"):
-        if getattr(options, name) is not None:
-            raise InvalidInput(f"encoder-decoders do not have {name}", hint=f"leave {name} out")
-    if len(options.stop) > 16 or not all(options.stop):
-        raise InvalidInput("stop holds an empty text, or more than 16", hint="give up to 16 texts")
-
-
 class EncoderDecoder:
-    """Both graphs of a bundle. Safe to call from several threads."""
+    """Both graphs of a bundle. Safe to call from several threads.
 
-    def __init__(self, encoder: Session, decoder: Decoder) -> None:
+    Args:
+        memory: what keys and values of targets may take.
+    """
+
+    def __init__(self, encoder: Session, decoder: Decoder, memory: Reservations | None = None) -> None:
         self.encoder = encoder
         self.decoder = decoder
+        self.memory = Reservations(None) if memory is None else memory
 
     def search(self, tokens: Sequence[Tokens], rules: Rules) -> list[list[int]]:
-        """Targets of many sources, in order, start and end tokens included."""
+        """Targets of many sources, in order, start and end tokens included. Where memory is short, few at a time.
+
+        Raises:
+            Overloaded: not even one fits under the memory limit.
+        """
         results: list[list[int]] = [[] for _ in tokens]
         limit = max(1, _MOST_TOKENS // rules.num_beams)
         for group in groups([len(t) for t in tokens], bound=_BOUND, token_limit=limit):
-            arrays = pack([tokens[i] for i in group], 0)
-            cross = self.encoder.run(arrays)
-            batch = self.decoder.begin(cross, arrays["lengths"].astype(np.int32), rules.num_beams)
-            found = (one_by_one if rules.num_beams == 1 else beams)(batch, len(group), rules)
-            for index, target in zip(group.tolist(), found, strict=True):
-                results[index] = target
+            left = group.tolist()
+            while left:
+                # The longest come first: what the first one needs, each needs at most.
+                fitting = self.memory.fitting(self.bytes_of(len(tokens[left[0]]), rules))
+                some, left = left[: max(1, fitting)], left[max(1, fitting) :]
+                targets = [[rules.start_id] for _ in some]
+                for _ in self.walk([tokens[i] for i in some], targets, rules):
+                    pass
+                for index, target in zip(some, targets, strict=True):
+                    results[index] = target
         return results
+
+    def walk(self, tokens: Sequence[Tokens], targets: list[list[int]], rules: Rules) -> Generator[None]:
+        """Write the targets of one batch step by step: a step each time the iterator is asked.
+
+        Without beams `targets` grow as they are written; with them each is there when its search is done. Closing the
+        iterator frees the memory.
+
+        Raises:
+            Overloaded: the batch does not fit under the memory limit.
+        """
+        most = self.bytes_of(max(map(len, tokens)), rules) * len(tokens)
+        with self.memory.hold(most):
+            arrays = pack(tokens, 0)
+            batch = self.decoder.begin(self.encoder.run(arrays), arrays["lengths"].astype(np.int32), rules.num_beams)
+            yield from (walk if rules.num_beams == 1 else walk_beams)(batch, targets, rules)
+
+    def bytes_of(self, length: int, rules: Rules) -> int:
+        """What a source of so many tokens needs at most while its targets are written: keys and values of the source;
+        those of every target twice, as a step writes the grown ones beside the old; a row of scores for each.
+        """
+        settings = self.decoder.settings
+        token = 2 * settings.layers * settings.heads * settings.head_size
+        row = 2 * rules.max_length * token + 2 * settings.vocabulary
+        return 4 * (length * token + rules.num_beams * row)
 
     def forced(self, tokens: Tokens, target: Sequence[int], start_id: int) -> Floats:
         """Logits at each token of a given target. Shape: `[len(target), vocabulary]`."""
@@ -262,28 +290,25 @@ class _Target(Generation):
     def _pieces(self) -> Iterator[Piece]:
         if self._tokens is None:
             return
-        rules, model = self._rules, self._engine.model
-        if rules.num_beams > 1:
-            (self._ids,) = model.search([self._tokens], rules)
-            yield from self._last("")
-            return
-        arrays = pack([self._tokens], 0)
-        batch = model.decoder.begin(model.encoder.run(arrays), arrays["lengths"].astype(np.int32))
-        targets = [self._ids]
+        rules, targets = self._rules, [self._ids]
         held = max((len(s) for s in self._stop), default=1) - 1
         sent = ""
-        for _ in walk(batch, targets, rules):
-            if self._tokens is None:  # closed meanwhile
-                return
-            if self._ids[-1] in rules.end_ids:
-                break
-            text = self._engine.languages.decode(self._ids[1:])
-            if any(s in text for s in self._stop):
-                break
-            ready = text[: len(text) - held].rstrip(" \ufffd")
-            if ready.startswith(sent) and len(ready) > len(sent):
-                yield Piece(ready[len(sent) :])
-                sent = ready
+        with closing(self._engine.model.walk([self._tokens], targets, rules)) as steps:
+            for _ in steps:
+                if self._tokens is None:  # closed meanwhile
+                    return
+                self._ids = targets[0]
+                if rules.num_beams > 1:
+                    continue  # the text is known when the search is done
+                if self._ids[-1] in rules.end_ids:
+                    break
+                text = self._engine.languages.decode(self._ids[1:])
+                if any(s in text for s in self._stop):
+                    break
+                ready = text[: len(text) - held].rstrip(" \ufffd")
+                if ready.startswith(sent) and len(ready) > len(sent):
+                    yield Piece(ready[len(sent) :])
+                    sent = ready
         yield from self._last(sent)
 
     def _last(self, sent: str) -> Iterator[Piece]:
@@ -302,29 +327,25 @@ class _Target(Generation):
             self.close()
 
 
-def rules_of(settings: EncoderDecoderSettings, first: int | None, longest: int) -> Rules:
-    """The search that the source's generation config asks for.
+def rules_of(settings: EncoderDecoderSettings, opening: Opening, longest: int) -> Rules:
+    """The search that the source's generation config asks for, without its sampling.
 
     Args:
         settings: the bundle's.
-        first: token that the target begins with after the start token, None where nothing is forced.
+        opening: how the target begins.
         longest: most tokens of the target, the start token included.
     """
     return Rules(
-        start_id=settings.start_id,
+        start_id=opening.start_id,
         end_ids=tuple(settings.end_ids),
         max_length=longest,
-        forced_first_id=first,
+        forced_first_id=opening.first_id,
         forced_last_id=settings.forced_last_id,
         suppressed=tuple(settings.suppressed),
         min_length=settings.min_length,
         no_repeat_ngram_size=settings.no_repeat_ngram_size,
-        repetition_penalty=settings.repetition_penalty,
+        sampling=replace(GREEDY, repetition_penalty=settings.repetition_penalty),
         num_beams=settings.num_beams,
         length_penalty=settings.length_penalty,
         early_stopping=settings.early_stopping,
     )
-
-
-def _chosen(asked: float | None, otherwise: float) -> float:
-    return otherwise if asked is None else asked

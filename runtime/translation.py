@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from .defaults import Sampling
+
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -24,8 +26,8 @@ class EncoderDecoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=
         target_tokenizer: `tokenizer.json` that turns target ids into text; None: the source's.
         special_ids: target ids that are no text.
         languages: code of a language -> its token's id; empty where a model has no such tokens.
-        target_as: whether the target's language is the target's first token, stands before the source's tokens, or
-            does not exist.
+        target_as: whether the target's language is the target's first token, takes the place of the start token, stands
+            before the source's tokens, or does not exist.
         default_source, default_target: codes that a request without them means.
         prefixes: text put before a source, by the target's language; the empty code where there are no languages.
         longest: most target tokens, the start token included.
@@ -33,6 +35,7 @@ class EncoderDecoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=
         suppressed: tokens that are never written.
         num_beams, length_penalty, early_stopping, no_repeat_ngram_size, repetition_penalty, min_length: as in
             transformers' generation config; what a request does not say.
+        sampling: defaults of sampling; its repetition penalty is not set, `repetition_penalty` is.
     """
 
     layers: Positive
@@ -48,7 +51,7 @@ class EncoderDecoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=
     target_tokenizer: str | None = None
     special_ids: list[Count] = []
     languages: dict[str, Count] = {}
-    target_as: Literal["first token", "source token", "none"] = "none"
+    target_as: Literal["first token", "start token", "source token", "none"] = "none"
     default_source: str | None = None
     default_target: str | None = None
     prefixes: dict[str, str] = {}
@@ -61,6 +64,7 @@ class EncoderDecoderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=
     no_repeat_ngram_size: Count = 0
     repetition_penalty: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     min_length: Count = 0
+    sampling: Sampling = Sampling()
 
     @property
     def files(self) -> set[str]:

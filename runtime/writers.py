@@ -56,7 +56,7 @@ class Writers:
         """Have the model write one token, unless it just wrote; raises what a caller would see."""
         if time.monotonic() - self.last_success < _FRESH_SECONDS:
             return
-        generation = await asyncio.to_thread(self.begin, _PROBE, GenerationOptions(max_tokens=1))
+        generation = await asyncio.to_thread(self.begin, _PROBE, self.engine.probe_options())
         try:
             async with asyncio.timeout(timeout):
                 await generation.atext()

@@ -11,7 +11,7 @@ from openai import OpenAI
 from benchmarks.streams import clients, settled
 from cloister.export import export
 from tests.generation.test_decoder import save
-from tests.seq2seq.test_export import marian
+from tests.support.encoder_decoders import marian
 from tests.support.service import Server
 
 

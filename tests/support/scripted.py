@@ -81,6 +81,9 @@ class ScriptedEngine:
         self.options.append(options)
         return ScriptedGeneration(self, self.script(text), text, options)
 
+    def probe_options(self) -> GenerationOptions:
+        return GenerationOptions(max_tokens=1)
+
     def close(self) -> None:
         pass
 
