@@ -15,7 +15,7 @@ from cloister import CloisterError
 from cloister.cli import app
 from cloister.export import export
 from cloister.runtime import GenerationOptions, load
-from tests.seq2seq.test_export import marian
+from tests.support.encoder_decoders import marian
 from tests.support.seals import MUTATIONS, Ground, ground, mutate
 
 PROMPT = "Where is my parcel?"
