@@ -16,7 +16,7 @@ from cloister.privacy.age import parse_recipients
 from cloister.privacy.keyfiles import read_secret_key
 from cloister.privacy.seal import Contents, Label, seal
 from cloister.privacy.unseal import Unseal
-from cloister.runtime import GenerationOptions, genai, load
+from cloister.runtime import GenerationOptions, load
 from cloister.runtime.bundle import read
 
 PROMPT = "Where is my parcel?"
@@ -95,7 +95,7 @@ def test_what_changes_after_it_was_verified_is_refused(
 
     from cloister.runtime import generate
 
-    decoder: Any = genai.Decoder
+    decoder: Any = generate.open_decoder
 
     def opened(*arguments: Any, **more: Any) -> Any:
         found = decoder(*arguments, **more)
@@ -103,7 +103,7 @@ def test_what_changes_after_it_was_verified_is_refused(
         return found
 
     if when == "while":
-        monkeypatch.setattr(generate, "Decoder", opened)
+        monkeypatch.setattr(generate, "open_decoder", opened)
     else:
         plain = generate.GeneratorEngine._opened
 
