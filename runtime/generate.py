@@ -1,5 +1,6 @@
 """Decoders: prompts become texts, many at once."""
 
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +48,8 @@ class GeneratorEngine(Engine):
         self.bytes_per_token: int = 2 * settings.layers * settings.key_value_heads * settings.head_size * width
         prefixes = Prefixes(options.prompt_cache if self._decoder.shares else 0)
         self._loop = Loop(self._decoder, self.bytes_per_token, prefixes, options.memory_limit)
+        # Its thread waits for texts, and would keep the model of an engine that nobody closed.
+        weakref.finalize(self, self._loop.close)
 
     def _opened(self, bundle: Bundle, settings: GeneratorSettings, threads: int) -> Decoder:
         def decoder(graph: bytes | Path) -> Decoder:
@@ -108,7 +111,7 @@ class GeneratorEngine(Engine):
         )
         text = Text(self._loop, self.tokenizer, order)
         self._loop.submit(text)
-        return _Reader(text)
+        return _Reader(text, self)
 
     def predict(
         self,
@@ -224,9 +227,10 @@ class GeneratorEngine(Engine):
 class _Reader(Generation):
     """The reader's end of a text. When nobody holds it any more, the text is not written any further."""
 
-    def __init__(self, text: Text) -> None:
+    def __init__(self, text: Text, engine: GeneratorEngine) -> None:
         self.prompt_tokens = text.prompt_tokens
         self._text = text
+        self._engine = engine  # lives as long as what it writes is read
 
     def pieces(self) -> Iterator[Piece]:
         """See `Generation.pieces`."""

@@ -329,3 +329,18 @@ def test_memory_counts_what_runs_waits_and_is_needed_beside(bundle: Path) -> Non
         engine.generate("Hello", greedy(300))
     assert raised.value.code == "memory_limit"
     engine.close()
+
+
+def test_an_engine_that_nobody_holds_ends_its_thread_and_one_whose_text_is_read_lives(bundle: Path) -> None:
+    def threads() -> set[int | None]:
+        return {t.ident for t in threading.enumerate() if t.name == "cloister-generate"}
+
+    gc.collect()
+    before = threads()
+    text = opened(bundle, variant="int4").generate("Hello", greedy(8))
+    gc.collect()
+    assert len(threads() - before) == 1
+    assert text.text() == opened(bundle, variant="int4").generate("Hello", greedy(8)).text()
+    del text
+    gc.collect()
+    assert threads() <= before
