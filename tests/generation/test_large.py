@@ -18,6 +18,7 @@ from cloister.privacy.seal import Contents, Label, seal
 from cloister.privacy.unseal import Unseal
 from cloister.runtime import GenerationOptions, load
 from cloister.runtime.bundle import read
+from cloister.runtime.decoding import open_decoder
 
 PROMPT = "Where is my parcel?"
 
@@ -95,7 +96,7 @@ def test_what_changes_after_it_was_verified_is_refused(
 
     from cloister.runtime import generate
 
-    decoder: Any = generate.open_decoder
+    decoder: Any = open_decoder
 
     def opened(*arguments: Any, **more: Any) -> Any:
         found = decoder(*arguments, **more)
