@@ -84,8 +84,9 @@ def plain(*, int8: bool, threads: int) -> Plain:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    # As in Cloister's own session: spinning threads of one session would slow down the other side of the comparison.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # As in Cloister's own session: threads that went on spinning would slow down the other side of the comparison.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return Plain(
         runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]), ["last_hidden_state"]
     )

@@ -131,7 +131,7 @@ def _upstream(value: ir.Value | None, operator: str) -> ir.Node | None:
 
 
 def approximate_gelu(graph: ir.Graph, behind: Sequence[ir.Value]) -> int:
-    """`x * Phi(x)` by the tanh form (Hendrycks and Gimpel, 2016, arXiv:1606.08415) for these values, in place.
+    """GELU with a constant bias by its tanh form (Hendrycks and Gimpel, 2016, arXiv:1606.08415), for these values.
 
     The two differ by less than 0.0005 anywhere, far less than a step of the integers that the next product reads; on
     a processor the tanh form with its bias takes half the time. Returns how many were changed.

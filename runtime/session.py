@@ -219,7 +219,7 @@ class Session:
     def in_place(
         self, places: Sequence[tuple[str, str, NDArray[Any]]], result: str, into: NDArray[Any] | None = None
     ) -> "InPlace":
-        """Runs of this session, on the CPU, that read and write some arrays where they are; see `InPlace`."""
+        """Runs on the processor that read and write some arrays where they are; see `InPlace`."""
         return InPlace(self._session, places, result, into)
 
     def _run_bound(self, feeds: Arrays, outputs: Sequence[str], device: str) -> list[NDArray[Any]]:
