@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .linear import LinearHead
 from .manifest import Pooling
-from .packing import Tokens, groups, pack, pad
+from .packing import FREE_CELLS, Tokens, groups, pack, pad
 from .session import Session
 
 Floats = NDArray[np.float32]
@@ -57,7 +57,7 @@ class Encoder:
         On the padded path a text's rounding could depend on how far it is padded, so only texts of equal length do.
         """
         lengths = [len(t) for t in tokens]
-        return groups(lengths) if self._packed else groups(lengths, bound=_SAME_LENGTH)
+        return groups(lengths, free=FREE_CELLS) if self._packed else groups(lengths, bound=_SAME_LENGTH)
 
     def arrays(self, members: Sequence[Tokens]) -> dict[str, NDArray[np.integer]]:
         """What the graph reads for one group."""

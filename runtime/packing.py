@@ -12,6 +12,10 @@ PADDING_BOUND = 1.5
 """Largest `n * longest² / sum(length²)` of a group: how much attention padding it may hold. Smaller bounds cut
 too many groups, larger ones waste attention on padding; `benchmarks/bounds.py` measures it."""
 
+FREE_CELLS = 8192
+"""Padded attention cells, `n * longest² - sum(length²)`, that a group may hold whatever the bound says: another group's
+fixed cost (its operators' calls, the weights read again) is more. Measured by `benchmarks/bounds.py`."""
+
 TOKEN_LIMIT = 4096
 """Most tokens in one group (a longer text runs alone): more only pushes activations out of the cache."""
 
@@ -31,12 +35,12 @@ class Tokens:
 
 
 def groups(
-    lengths: Sequence[int], bound: float = PADDING_BOUND, token_limit: int = TOKEN_LIMIT
+    lengths: Sequence[int], bound: float = PADDING_BOUND, token_limit: int = TOKEN_LIMIT, *, free: int = 0
 ) -> Iterator[NDArray[np.intp]]:
     """Cut texts into groups that run together; yields indices into `lengths`, longest texts first.
 
-    Every group keeps `n * longest² / sum(length²) <= bound` and, unless it holds a single text, at most `token_limit`
-    tokens. Every index comes exactly once.
+    Every group keeps `n * longest² / sum(length²) <= bound`, or pads at most `free` attention cells; and, unless it
+    holds a single text, has at most `token_limit` tokens. Every index comes exactly once.
     """
     counts = np.asarray(lengths, dtype=np.int64)
     order = np.argsort(-counts, kind="stable")
@@ -47,7 +51,8 @@ def groups(
         while stop < len(order):
             length = int(counts[order[stop]])
             tokens, squares = tokens + length, squares + length * length
-            if tokens > token_limit or (stop + 1 - start) * longest * longest > bound * squares:
+            cells = (stop + 1 - start) * longest * longest
+            if tokens > token_limit or cells > max(bound * squares, squares + free):
                 break
             stop += 1
         yield order[start:stop]

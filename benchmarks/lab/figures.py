@@ -15,9 +15,12 @@ def summary(times: Sequence[float]) -> dict[str, float]:
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
-    """How many times our time theirs is: median of the rounds' ratios with a 95% bootstrap interval, and of minima."""
+    """How many times our time theirs is: median of the rounds' ratios with a 95% bootstrap interval, and of minima.
+
+    `rounds` says how many there are: of fewer than three the interval says nothing.
+    """
     middle, low, high = ratio_interval(ours, theirs)
-    return {"median": middle, "low": low, "high": high, "minima": min(theirs) / min(ours)}
+    return {"median": middle, "low": low, "high": high, "minima": min(theirs) / min(ours), "rounds": len(ours)}
 
 
 def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import figures
 from .peers import OURS
+from .workloads import GROWTHS
 
 Results = Mapping[str, Any]
 
@@ -100,6 +103,14 @@ def compared(peers: Mapping[str, Any], name: str, part: str) -> dict[str, float]
     return figures.ratio(theirs["beside"], theirs["ms"])
 
 
+def interval(ratio: Mapping[str, float]) -> str:
+    """`[3.02, 3.17]`; of too few rounds for one, how many they are."""
+    runs = int(ratio["rounds"])
+    if runs < 3:
+        return f"[{runs} round{'s' if runs > 1 else ''}]"
+    return f"[{ratio['low']:.2f}, {ratio['high']:.2f}]"
+
+
 def fastest_right(peers: Mapping[str, Any], part: str) -> str | None:
     """The peer that is not Cloister, right, and fastest by its median."""
     fit = {
@@ -121,7 +132,7 @@ def _ratio(wanted: Wanted, documents: Sequence[Results]) -> Judged:
         return Judged(wanted.name, bound, "", "not measured")
     beside = f" ({name})" if wanted.peer == FASTEST else ""
     if wanted.least is not None:
-        got, reached = f"{r['median']:.2f} [{r['low']:.2f}, {r['high']:.2f}]", r["median"] >= wanted.least
+        got, reached = f"{r['median']:.2f} {interval(r)}", r["median"] >= wanted.least
     else:
         assert wanted.most is not None
         got = f"{1 / r['median']:.2f} [{1 / r['high']:.2f}, {1 / r['low']:.2f}]"
@@ -149,25 +160,33 @@ def _slope(documents: Sequence[Results]) -> Judged:
     return Judged(name, wanted, f"{slope:.3f}", "reached" if abs(slope - exponent) <= off else "missed")
 
 
-GROWTHS = {
-    "growth": ("total tokens of mixed texts", "tokens"),
-    "batch": ("texts of 32 tokens in a call", "texts"),
-    "length": ("tokens of one text", "tokens"),
-}
-"""First word of the workloads, what grows, and the field that has its size."""
-
-
 def growth(document: Results, kind: str) -> dict[str, list[tuple[float, float]]]:
-    """Size and median milliseconds, tokenization included, of each peer that ran the growing workloads of a kind."""
+    """Size and median milliseconds, tokenization included, of each peer that ran the growing workloads of a kind.
+
+    Cloister int8 runs before each turn of a peer as well: all of its runs count, so that its median at one size is of
+    many minutes, and a machine that is slower for some seconds bends no line.
+    """
     found: dict[str, list[tuple[float, float]]] = {}
     for load, data in document["workloads"].items():
         word, _, named = load.partition(" ")
         if word == kind:
             size = float(data.get(GROWTHS[kind][1]) or named)
-            for name, entry in data["peers"].items():
-                if "included" in entry:
-                    found.setdefault(name, []).append((size, float(entry["included"]["median"])))
+            runs = {n: list(e["included"]["ms"]) for n, e in data["peers"].items() if "included" in e}
+            if OURS in runs:
+                runs[OURS] += [ms for e in data["peers"].values() for ms in e.get("included", {}).get("beside", ())]
+            for name, taken in runs.items():
+                found.setdefault(name, []).append((size, float(np.median(taken))))
     return {name: sorted(points) for name, points in found.items() if len(points) > 1}
+
+
+def commits(document: Results) -> str:
+    """The commit that was measured; where workloads were added later, each commit with what is of it."""
+    of_commit: dict[str, list[str]] = {}
+    for load, data in document["workloads"].items():
+        of_commit.setdefault(data.get("commit", document["commit"])[:12], []).append(load)
+    if len(of_commit) < 2:
+        return next(iter(of_commit), document["commit"][:12])
+    return "; ".join(f"{commit} ({', '.join(loads)})" for commit, loads in of_commit.items())
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 from . import figures, judge, redaction
 from .judge import Results
 from .peers import OURS
+from .workloads import GROWTHS
 
 HEAD = ["peer (batching)", "min ms", "median ms", "p95 ms", "× Cloister int8's time", "cosine with fp32, least / mean"]
 
@@ -34,7 +35,7 @@ def ratio(peers: dict[str, Any], name: str, part: str) -> str:
     if r is None or name == OURS:
         return ""
     faster = " (faster than Cloister)" if r["high"] < 1 else ""
-    return f"{r['median']:.2f} [{r['low']:.2f}, {r['high']:.2f}]{faster}"
+    return f"{r['median']:.2f} {judge.interval(r)}{faster}"
 
 
 def cosine(entry: dict[str, Any]) -> str:
@@ -66,7 +67,7 @@ def of_model(document: Results) -> list[str]:
     parts = [
         f"## {document.get('title', 'all-MiniLM-L6-v2, its real weights')}\n",
         f"{document['machine']}; {document['threads']} threads; {document['date']}; "
-        f"commit {document['commit'][:12]}.\n",
+        f"commit {judge.commits(document)}.\n",
     ]
     lost = judge.losses(document)
     parts.append("Faster than Cloister int8, by the whole interval:\n" if lost else "No peer is surely faster.\n")
@@ -128,11 +129,11 @@ def peaks(roofline: Results) -> str:
 
 def growth(document: Results) -> list[str]:
     """Exponents of each peer, by each thing that grows; nothing where nothing grew."""
-    kinds = {kind: judge.growth(document, kind) for kind in judge.GROWTHS}
+    kinds = {kind: judge.growth(document, kind) for kind in GROWTHS}
     kinds = {kind: lines for kind, lines in kinds.items() if lines}
     if not kinds:
         return []
-    rows = [["peer", *(judge.GROWTHS[kind][0] for kind in kinds)]]
+    rows = [["peer", *(GROWTHS[kind][0] for kind in kinds)]]
     names = dict.fromkeys(name for lines in kinds.values() for name in lines)
     rows += [[name, *(exponent(lines.get(name)) for lines in kinds.values())] for name in names]
     return ["### Exponent of growth in\n", table(rows)]
@@ -147,7 +148,7 @@ def exponent(points: list[tuple[float, float]] | None) -> str:
 
 def memory(document: Results) -> str:
     """Seconds to a first vector; resident memory after it; the most while each workload ran."""
-    loads = [load for load in document["workloads"] if load.split()[0] not in judge.GROWTHS]
+    loads = [load for load in document["workloads"] if load.split()[0] not in GROWTHS]
     rows = [["peer", "seconds to a first vector", "MB after it", *(f"peak MB, {load}" for load in loads)]]
     for name, fact in document["peers"].items():
         row = [name, f"{fact['cold_start_seconds']:.2f}", f"{fact['memory']['resident'] / 1e6:.0f}"]

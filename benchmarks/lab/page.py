@@ -11,6 +11,7 @@ from . import judge, markdown, redaction
 from .judge import Results
 from .peers import OURS
 from .style import STYLE
+from .workloads import GROWTHS
 
 _CHARTED = 8
 """Lines of a chart: Cloister's, then the fastest others."""
@@ -26,7 +27,7 @@ _EXPLAINED = (
 def page(documents: Sequence[Results], redacted: Results | None = None) -> str:
     """The whole page."""
     first = documents[0]
-    where = f"{first['machine']} · {first['threads']} threads · {first['date']} · commit {first['commit'][:12]}"
+    where = f"{first['machine']} · {first['threads']} threads · {first['date']} · commit {judge.commits(first)}"
     body = [
         f"<header><h1>Cloister's lab</h1><p>{escape(where)}</p></header><main>",
         _judged(documents),
@@ -61,11 +62,11 @@ def _judged(documents: Sequence[Results]) -> str:
 
 def _model(document: Results, index: int) -> list[str]:
     title = document.get("title", "all-MiniLM-L6-v2, its real weights")
-    loads = [load for load in document["workloads"] if load.split()[0] not in judge.GROWTHS]
+    loads = [load for load in document["workloads"] if load.split()[0] not in GROWTHS]
     links = " ".join(f'<a href="#m{index}-{i}">{escape(load)}</a>' for i, load in enumerate(loads))
     parts = [f"<section><h2>{escape(title)}</h2>"]
     if index:
-        parts.append(f'<p class="small">{escape(document["date"])}, commit {escape(document["commit"][:12])}</p>')
+        parts.append(f'<p class="small">{escape(document["date"])}, commit {escape(judge.commits(document))}</p>')
     parts += [f"<nav>{links}</nav>", _losses(document), "</section>"]
     parts += [_workload(document, load, f"m{index}-{i}") for i, load in enumerate(loads)]
     parts += [_growth(document), _roofline(document), _memory(document)]
@@ -86,7 +87,7 @@ def _losses(document: Results) -> str:
         return "<p>No peer is faster than Cloister int8 by the whole interval of its ratio.</p>"
     rows = "".join(
         f"<tr><td>{escape(x.load)}</td><td>{x.part}</td><td>{escape(x.peer)}</td>"
-        f'<td class="n">{x.ratio["median"]:.2f} [{x.ratio["low"]:.2f}, {x.ratio["high"]:.2f}]</td>'
+        f'<td class="n">{x.ratio["median"]:.2f} {judge.interval(x.ratio)}</td>'
         f'<td class="n">{"" if x.least_cosine is None else f"{x.least_cosine:.4f}"}</td>'
         f"<td>{_wrong(x.least_cosine)}</td></tr>"
         for x in lost
@@ -145,7 +146,7 @@ def _row(peers: dict[str, Any], name: str, longest: float) -> str:
             cells.append('<td class="n"></td>')
             continue
         faster = faster or r["high"] < 1
-        cells.append(f'<td class="n">{r["median"]:.2f}<span class="small"> {r["low"]:.2f}–{r["high"]:.2f}</span></td>')
+        cells.append(f'<td class="n">{r["median"]:.2f}<span class="small"> {judge.interval(r)}</span></td>')
     cosine = entry.get("cosine")
     said = "not compared" if cosine is None else f"{cosine['least']:.4f} / {cosine['mean']:.4f}"
     peak = entry.get("memory", {}).get("peak")
@@ -182,7 +183,7 @@ def _wrong(least: float | None) -> str:
 
 def _growth(document: Results) -> str:
     parts = []
-    for kind, (what, _) in judge.GROWTHS.items():
+    for kind, (what, _) in GROWTHS.items():
         found = judge.growth(document, kind)
         if not found:
             continue

@@ -23,7 +23,7 @@ from benchmarks import workbench as wb
 from . import figures
 from .peers import ROOT, Peer
 from .process import PeerFailed, Worker
-from .run import LAB, versions
+from .starting import LAB, versions
 
 CLOISTER = "Cloister, patterns"
 PEERS = (

@@ -7,7 +7,7 @@ from typing import Any
 from . import markdown, redaction
 from .page import page
 from .peers import ROOT
-from .run import LAB
+from .starting import LAB
 
 BEGIN, END = "<!-- lab:begin -->", "<!-- lab:end -->"
 

@@ -13,6 +13,14 @@ BATCHES = (1, 4, 16, 64, 256)
 LENGTHS = (16, 32, 64, 128, 256, 512)
 
 
+GROWTHS = {
+    "growth": ("total tokens of mixed texts", "tokens"),
+    "batch": ("texts of 32 tokens in a call", "texts"),
+    "length": ("tokens of one text", "tokens"),
+}
+"""First word of the workloads, what grows, and the field that has its size."""
+
+
 @dataclass(frozen=True)
 class Workload:
     """Texts of one call; `repeat` calls in a round. `lengths` are their tokens in the model's own words."""
@@ -21,6 +29,16 @@ class Workload:
     texts: tuple[str, ...]
     repeat: int = 1
     lengths: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """First word of the name."""
+        return self.name.split()[0]
+
+    @property
+    def grows(self) -> bool:
+        """Whether it is one size of several, for which an exponent is fitted: tokenization is always in its time."""
+        return self.kind in GROWTHS
 
     @property
     def tokens(self) -> int:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from tokenizers import Tokenizer
 
-from benchmarks.lab import figures, judge, markdown, redaction, report, run
+from benchmarks.lab import figures, judge, markdown, redaction, report, run, starting, turns
 from benchmarks.lab.page import page
 from benchmarks.lab.peers import OURS, REFERENCE, Peer
 from benchmarks.lab.process import PeerFailed, Worker
@@ -49,13 +49,20 @@ def peers() -> list[Peer]:
 
 
 def test_every_peer_is_in_the_report_or_named_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "LAB", tmp_path)
+    monkeypatch.setattr(starting, "LAB", tmp_path)
     loads = [
         Workload("mixed", ("one", "two and three", "four")),
         Workload("growth 100", ("a",)),
         Workload("growth 1000", ("a b",)),
     ]
-    results = run.measured(peers(), tmp_path / "model", loads, 4, 60.0, 1)
+    saved: list[list[str]] = []
+    results = run.measured(peers(), tmp_path / "model", loads, 4, 60.0, 1, lambda r: saved.append(list(r["workloads"])))
+    assert saved == [["mixed"], ["mixed", "growth 100"], ["mixed", "growth 100", "growth 1000"]]
+    grown = results["workloads"]["growth 1000"]["peers"]["wrong"]
+    assert "excluded" not in grown
+    assert "cosine" not in grown
+    assert "memory" not in grown
+    assert len(grown["included"]["ms"]) == turns.FIRST
     timed = results["workloads"]["mixed"]["peers"]
     assert {name for name, entry in timed.items() if "included" in entry} == {OURS, REFERENCE, "wrong"}
     assert len(timed[OURS]["excluded"]["ms"]) == 4
@@ -286,15 +293,73 @@ def test_a_worker_that_does_not_answer_is_ended(tmp_path: Path) -> None:
         worker.close()
 
 
+class Timed:
+    """A worker whose runs take what a list says, and which notes what was asked of it."""
+
+    def __init__(self, **taken: list[float]) -> None:
+        self.taken = taken
+        self.asked: list[str] = []
+
+    def ask(self, do: str, *, mode: str = "", **fields: Any) -> tuple[dict[str, Any], Any]:
+        if do == "texts":
+            return {"split": False}, None
+        self.asked.append(mode)
+        return {"ms": [self.taken[mode].pop(0)]}, None
+
+
+def test_the_faster_way_is_taken_by_its_second_run() -> None:
+    quick = Timed(default=[9.0, 2.0], sorted=[5.0, 3.0])
+    assert turns.best_mode(quick, ["default", "sorted"], padding=True) == ("default", 2.0)  # type: ignore[arg-type]
+    long = Timed(default=[5001.0], sorted=[6000.0])
+    assert turns.best_mode(long, ["default", "sorted"], padding=False) == ("default", 5001.0)  # type: ignore[arg-type]
+    assert long.asked == ["sorted", "default"]
+    padding = Timed(default=[], sorted=[6000.0])
+    assert turns.best_mode(padding, ["default", "sorted"], padding=True) == ("sorted", 6000.0)  # type: ignore[arg-type]
+
+
+def test_a_slow_peer_is_asked_until_it_is_enough_and_ours_as_often() -> None:
+    ours, slow = Timed(default=[1000.0] * 50), Timed(default=[11_000.0] * 50)
+    fact = {"modes": ["default"], "one_batch": False}
+    measure = turns.Turns({OURS: ours, "slow": slow}, {OURS: fact, "slow": fact}, {}, 12, 60.0)  # type: ignore[dict-item]
+    entry = measure(Workload("growth 100", ("a",)))["peers"]["slow"]["included"]
+    assert (entry["ms"], entry["beside"]) == ([11_000.0] * 2, [1000.0] * 2)
+    peers = {"slow": {"included": entry}, OURS: {"included": {"ms": [1.0]}}}
+    r = judge.compared(peers, "slow", "included")
+    assert r is not None
+    assert judge.interval(r) == "[2 rounds]"
+
+
+def test_missing_workloads_are_added_to_the_last_results() -> None:
+    before = document(mixed={OURS: [1.0] * 3})
+    later = document(single_1x16={OURS: [2.0] * 3}) | {"commit": "d" * 40}
+    later["workloads"]["single 1x16"]["commit"] = "d" * 40
+    both = run.merged(before, later)
+    assert list(both["workloads"]) == ["mixed", "single 1x16"]
+    assert judge.commits(both) == f"{'c' * 12} (mixed); {'d' * 12} (single 1x16)"
+    assert judge.commits(before) == "c" * 12
+    assert run.merged({}, later) == later
+    assert f"commit {judge.commits(both)}" in markdown.report([both])
+
+
+def test_all_runs_of_cloister_count_for_its_growth() -> None:
+    results = document(growth_100={OURS: [9.0], "x": [5.0]}, growth_1000={OURS: [90.0], "x": [50.0]})
+    for load, beside in (("growth 100", [1.0, 1.0]), ("growth 1000", [10.0, 10.0])):
+        data = results["workloads"][load]
+        data["tokens"] = int(load.split()[1])
+        data["peers"][OURS]["included"]["beside"] = []
+        data["peers"]["x"]["included"]["beside"] = beside
+    assert judge.growth(results, "growth")[OURS] == [(100.0, 1.0), (1000.0, 10.0)]
+
+
 def test_a_way_that_would_pad_too_much_is_not_tried() -> None:
     both = {"modes": ["default", "sorted"], "one_batch": True}
     many = Workload("many", ("a",) * 1000, 1, (100,) * 1000)
-    assert many.padded > run.PADDED
-    assert run.ways(both, many) == ["sorted"]
-    assert run.ways({**both, "one_batch": False}, many) == ["default", "sorted"]
-    assert run.ways(both, Workload("few", ("a",) * 32, 1, (9,) * 32)) == ["default"]
-    assert run.ways(both, Workload("mixed", ("a",) * 64, 1, (9,) * 64)) == ["default", "sorted"]
-    assert run.ways({"modes": ["default"], "one_batch": False}, many) == ["default"]
+    assert many.padded > turns.PADDED
+    assert turns.ways(both, many) == ["sorted"]
+    assert turns.ways({**both, "one_batch": False}, many) == ["default", "sorted"]
+    assert turns.ways(both, Workload("few", ("a",) * 32, 1, (9,) * 32)) == ["default"]
+    assert turns.ways(both, Workload("mixed", ("a",) * 64, 1, (9,) * 64)) == ["default", "sorted"]
+    assert turns.ways({"modes": ["default"], "one_batch": False}, many) == ["default"]
 
 
 def test_after_the_first_rounds_the_slow_ones_rest() -> None:
@@ -304,8 +369,8 @@ def test_after_the_first_rounds_the_slow_ones_rest() -> None:
         ("slow", True): [4.1] * 3,
         ("gone", True): [],
     }
-    assert run.near(times) == [(OURS, True), ("near", True)]
-    assert run.near({("alone", False): [9.0]}) == [("alone", False)]
+    assert turns.near(times) == [(OURS, True), ("near", True)]
+    assert turns.near({("alone", False): [9.0]}) == [("alone", False)]
 
 
 def test_workloads_have_the_tokens_that_they_name(tmp_path: Path) -> None:

@@ -4,20 +4,27 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloister.runtime.packing import Tokens, groups, pack, pad
+from cloister.runtime.packing import FREE_CELLS, Tokens, groups, pack, pad
 
 LENGTHS = st.lists(st.integers(1, 600), min_size=1, max_size=80)
 
 
-@given(LENGTHS, st.floats(1.0, 8.0), st.integers(1, 4096))
-def test_groups_hold_every_text_once_within_the_bounds(lengths: list[int], bound: float, limit: int) -> None:
-    cut = list(groups(lengths, bound, limit))
+@given(LENGTHS, st.floats(1.0, 8.0), st.integers(1, 4096), st.integers(0, 100_000))
+def test_groups_hold_every_text_once_within_the_bounds(lengths: list[int], bound: float, limit: int, free: int) -> None:
+    cut = list(groups(lengths, bound, limit, free=free))
     assert sorted(i for group in cut for i in group) == list(range(len(lengths)))
     for group in cut:
         members = np.array([lengths[i] for i in group], np.int64)
         if len(members) > 1:
             assert members.sum() <= limit
-            assert len(members) * members.max() ** 2 <= bound * (members**2).sum()
+            cells, squares = len(members) * members.max() ** 2, (members**2).sum()
+            assert cells <= bound * squares or cells - squares <= free
+
+
+def test_short_texts_run_together_whatever_their_lengths() -> None:
+    assert len(list(groups([17, 13, 11, 7, 7]))) > 1
+    assert [g.tolist() for g in groups([17, 13, 11, 7, 7], free=FREE_CELLS)] == [[0, 1, 2, 3, 4]]
+    assert len(list(groups([256, 8, 8], free=FREE_CELLS))) == 2
 
 
 def test_a_bound_of_one_runs_equal_lengths_only() -> None:
