@@ -69,7 +69,11 @@ def remember(
     larger workload before has grown what the process keeps. Growing workloads are left out.
     """
     for peer in peers:
-        ran = [w for w in loads if not w.grows and "included" in rows[w.name]["peers"].get(peer.name, {})]
+        ran = [
+            w
+            for w in loads
+            if not w.grows and {"included", "excluded"} & rows[w.name]["peers"].get(peer.name, {}).keys()
+        ]
         if not ran:
             continue
         try:

@@ -50,7 +50,9 @@ def main() -> None:
                         times.append((time.perf_counter() - start) * 1e3)
                     send(outgoing, {"ms": times})
                 case "vectors":
-                    send(outgoing, {}, peer.whole(request["mode"]))
+                    start = time.perf_counter()
+                    rows = peer.whole(request["mode"])
+                    send(outgoing, {"ms": (time.perf_counter() - start) * 1e3}, rows)
                 case "spans":
                     send(outgoing, {"spans": peer.spans()})
                 case "forget":

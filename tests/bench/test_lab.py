@@ -329,6 +329,22 @@ def test_a_slow_peer_is_asked_until_it_is_enough_and_ours_as_often() -> None:
     assert judge.interval(r) == "[2 rounds]"
 
 
+def test_tokenization_is_not_timed_beside_seconds() -> None:
+    class Slow(Timed):
+        def ask(self, do: str, *, mode: str = "", **fields: Any) -> tuple[dict[str, Any], Any]:
+            if do == "texts":
+                return {"split": True}, None
+            if do == "vectors":
+                return {"ms": 6000.0}, np.ones((1, 1), np.float32)
+            assert fields["tokenized"]
+            return {"ms": [6000.0]}, None
+
+    fact = {"modes": ["default"], "one_batch": True}
+    measure = turns.Turns({REFERENCE: Slow()}, {REFERENCE: fact}, {}, 12, 60.0)  # type: ignore[dict-item]
+    entry = measure(Workload("mixed", ("a",)))["peers"][REFERENCE]
+    assert set(entry) == {"mode", "cosine", "excluded"}
+
+
 def test_missing_workloads_are_added_to_the_last_results() -> None:
     before = document(mixed={OURS: [1.0] * 3})
     later = document(single_1x16={OURS: [2.0] * 3}) | {"commit": "d" * 40}
