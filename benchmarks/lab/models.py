@@ -52,6 +52,7 @@ def _random(name: str, config: Callable[[], Any]) -> Callable[[Path], Path]:
             settings = config()
             model: Any = AutoModel.from_config(settings)  # type: ignore[no-untyped-call]
             model.eval().save_pretrained(unfinished)
+            _told(unfinished / "config.json", position_embedding_type="absolute")  # CTranslate2 asks for it
             _pooling(unfinished, settings.hidden_size)
             if settings.model_type == "xlm-roberta":
                 xlmr_tokenizer(unfinished)
@@ -81,6 +82,11 @@ def _xlmr() -> Any:
     from transformers import XLMRobertaConfig
 
     return XLMRobertaConfig(vocab_size=_XLMR_WORDS, max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5)
+
+
+def _told(path: Path, **more: str) -> None:
+    """A setting that older configurations have, and transformers 5 leaves out."""
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **more}, indent=2), "utf-8")
 
 
 def _window(folder: Path) -> None:
