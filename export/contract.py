@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from .. import DriftError, InvalidInput
-from ..runtime.manifest import Accuracy, Manifest
+from ..runtime.manifest import Manifest
+from ..runtime.measured import Accuracy
 from ..runtime.packing import Tokens
 from ..runtime.tokens import TextTokenizer
 from . import metrics, parity

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from .. import DriftError
 from ..runtime.decoding import Decoder
-from ..runtime.manifest import GenerationLimits, GenerationParity, Parity, Precision
+from ..runtime.manifest import Precision
+from ..runtime.measured import GenerationLimits, GenerationParity, Parity
 from ..runtime.sampling import log_softmax
 from .decoder import DecoderSource, prompt
 from .texts import PROBES

@@ -21,7 +21,8 @@ from .. import ExportError
 from ..runtime.bundle import Content
 from ..runtime.decoding import open_decoder
 from ..runtime.genai import model_builder
-from ..runtime.manifest import GenerationParity, GeneratorSettings, Parity, Precision
+from ..runtime.manifest import GeneratorSettings, Precision
+from ..runtime.measured import GenerationParity, Parity
 from .decoder import DecoderSource, prompt
 from .divergence import compare, gate
 from .loading import as_export_error

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from .. import DriftError, ExportError
 from ..runtime.encoder import Encoder
 from ..runtime.heads import softmax
-from ..runtime.manifest import Parity, Pooling
+from ..runtime.manifest import Pooling
+from ..runtime.measured import Parity
 from ..runtime.packing import Tokens
 from .original import Floats, outputs, tokenized
 from .source import Source, Text

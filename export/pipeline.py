@@ -15,18 +15,9 @@ from numpy.typing import NDArray
 
 from .. import InvalidInput, __version__
 from ..runtime import bundle, golden
-from ..runtime.manifest import (
-    FORMAT_VERSION,
-    Accuracy,
-    Component,
-    Head,
-    Manifest,
-    Parity,
-    Precision,
-    TokenizerSettings,
-    Variant,
-)
+from ..runtime.manifest import FORMAT_VERSION, Component, Head, Manifest, Precision, TokenizerSettings, Variant
 from ..runtime.manifest import Source as Provenance
+from ..runtime.measured import Accuracy, Parity
 from ..runtime.packing import Tokens
 from ..runtime.processor import available_threads
 from ..runtime.tokens import TextTokenizer

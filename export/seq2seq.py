@@ -14,14 +14,7 @@ from .. import InvalidInput, __version__
 from ..runtime import bundle, golden
 from ..runtime.decoder import Decoder
 from ..runtime.languages import Languages
-from ..runtime.manifest import (
-    FORMAT_VERSION,
-    Component,
-    Manifest,
-    Precision,
-    TokenizerSettings,
-    Variant,
-)
+from ..runtime.manifest import FORMAT_VERSION, Component, Manifest, Precision, TokenizerSettings, Variant
 from ..runtime.manifest import Source as Provenance
 from ..runtime.packing import Tokens, pack
 from ..runtime.processor import available_threads

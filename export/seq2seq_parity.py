@@ -10,7 +10,7 @@ import torch
 from .. import DriftError
 from ..runtime.heads import softmax
 from ..runtime.languages import Opening
-from ..runtime.manifest import Parity
+from ..runtime.measured import Parity
 from ..runtime.packing import Tokens
 from ..runtime.search import Floats
 from ..runtime.seq2seq import EncoderDecoder, rules_of

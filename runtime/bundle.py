@@ -19,7 +19,8 @@ from ..privacy.storage import (
     system_errors,
     write_synced,
 )
-from .manifest import MANIFEST, File, Manifest, decode, encode
+from .manifest import MANIFEST, File, Manifest
+from .manifest_file import decode, encode
 
 if TYPE_CHECKING:
     from ..privacy.unseal import Unseal

@@ -10,8 +10,9 @@ from pathlib import Path
 from .. import CloisterError, NotFound, Unavailable, Unsupported
 from .batching import Batch
 from .bundle import SEAL
+from .consistency import is_plain
 from .engine import Engine
-from .manifest import MANIFEST, is_plain
+from .manifest import MANIFEST
 from .online import Concurrency, OnlineEngine
 from .tagging import Taggers
 from .writers import Writers

@@ -16,9 +16,9 @@ from ...privacy.monitoring import Alert, Monitor
 from ...privacy.policy import Policy
 from ...privacy.redact import Redactor, default_tagger
 from ...privacy.unseal import Unseal
+from ..consistency import is_plain
 from ..engine import Engine, Options, load
 from ..guard import Guard, OpenGuard, PolicyGuard
-from ..manifest import is_plain
 from ..memory import MemoryLimit, parse_size
 from ..models import Models
 from ..online import Concurrency

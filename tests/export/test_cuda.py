@@ -23,7 +23,7 @@ from cloister.export.source import read as read_model
 from cloister.export.trace import trace
 from cloister.runtime import load
 from cloister.runtime.engine import Options
-from cloister.runtime.manifest import decode, encode
+from cloister.runtime.manifest_file import decode, encode
 from cloister.runtime.packing import Tokens, pack
 from cloister.runtime.session import Session, available_providers
 from tests.conftest import MakeModel

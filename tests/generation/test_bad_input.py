@@ -249,7 +249,7 @@ def test_a_hub_id_is_told_by_its_config(tmp_path: Path, writer_folder: Path, mon
 def test_drift_is_refused_by_each_limit(tmp_path: Path, writer_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from cloister import DriftError
     from cloister.export import divergence
-    from cloister.runtime.manifest import GenerationLimits
+    from cloister.runtime.measured import GenerationLimits
 
     for limits, word in (
         (GenerationLimits(kl_mean=1e-12, top1_agreement=0, perplexity_change=9), "divergence"),

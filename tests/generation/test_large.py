@@ -128,7 +128,8 @@ def test_a_graph_that_names_a_file_elsewhere_is_refused(large: Path, tmp_path: P
     import onnx
 
     from cloister.runtime.bundle import file_entry
-    from cloister.runtime.manifest import MANIFEST, decode, encode
+    from cloister.runtime.manifest import MANIFEST
+    from cloister.runtime.manifest_file import decode, encode
 
     copy = Path(shutil.copytree(large, tmp_path / "copy"))
     shutil.copy(copy / "generator.fp32.weights", tmp_path / "elsewhere")

@@ -11,7 +11,8 @@ from cloister import CloisterError, DriftError, ProviderError
 from cloister.runtime import load
 from cloister.runtime import session as sessions
 from cloister.runtime.engine import Options, check_golden
-from cloister.runtime.manifest import Parity, Variant
+from cloister.runtime.manifest import Variant
+from cloister.runtime.measured import Parity
 from cloister.runtime.selection import Machine, select
 from cloister.runtime.session import Node, check_assignment
 from tests.conftest import MakeModel
@@ -113,7 +114,7 @@ def drifted(bundle: Path, folder: Path, *names: str) -> Path:
     data = json.dumps(golden).encode()
     (copy / "golden.json").write_bytes(data)
     from cloister.runtime.bundle import file_entry
-    from cloister.runtime.manifest import decode, encode
+    from cloister.runtime.manifest_file import decode, encode
 
     manifest = decode((copy / "manifest.json").read_bytes())
     files = [file_entry("golden.json", data) if f.name == "golden.json" else f for f in manifest.files]
