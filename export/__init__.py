@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from .fine_tune import finetune as finetune
     from .head import HeadOptions as HeadOptions
     from .options import TrainingOptions as TrainingOptions
-    from .pipeline import Report as Report
     from .pipeline import export as export
+    from .result import Report as Report
 
 # torch and transformers take seconds to import: a command that never exports must not pay for them.
 _HOMES = {
@@ -20,7 +20,7 @@ _HOMES = {
     "FewShotReport": "few_shot",
     "FineTuneReport": "fine_tune",
     "HeadOptions": "head",
-    "Report": "pipeline",
+    "Report": "result",
     "TrainingOptions": "options",
     "export": "pipeline",
     "fewshot": "few_shot",

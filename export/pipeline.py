@@ -3,67 +3,41 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import InvalidInput, __version__
+from .. import InvalidInput
 from ..runtime import bundle, golden
 from ..runtime.manifest import FORMAT_VERSION, Component, Head, Manifest, Precision, TokenizerSettings, Variant
 from ..runtime.manifest import Source as Provenance
 from ..runtime.measured import Accuracy, Parity
 from ..runtime.packing import Tokens
-from ..runtime.processor import available_threads
 from ..runtime.tokens import TextTokenizer
 from . import contract as contracts
-from . import parity, report, seq2seq
+from . import decoder_bundle, parity, seq2seq
+from . import report as tables
 from .contract import Contract
-from .decoder import DecoderSource, is_decoder, read_decoder
-from .generator import GOLDEN, Built, build
-from .generator import PROVIDERS as DECODER_PROVIDERS
+from .decoder import is_decoder
 from .head import HeadOptions, Settled, settle
+from .origin import versions
 from .reference import with_reference
+from .result import Report, report
 from .seq2seq_source import is_encoder_decoder
 from .source import Source, Text, read
 from .store import store
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes
-from .variants import PRECISIONS, PROVIDERS, Draft, Drafts
+from .variants import PRECISIONS, PROVIDERS, TOLERANCE, Draft, Drafts
 
 Floats = NDArray[np.float32]
 Step = Callable[[str], AbstractContextManager[Any]]
 
 _GOLDEN = 12
 _LONGEST_PROBE = 2048
-# Of the largest output. int8: sums are exact, the rest is rounding that may move a value to the next step. int4:
-# a processor without a kernel for 8-bit activations keeps them in float. fp16: other kernels than the twin's.
-_TOLERANCE: dict[Precision, float] = {"int8": 0.05, "int4": 0.1, "fp16": 0.02, "fp32": 0.002}
 _MAXIMUM_CALIBRATION_TEXTS = 512
-_LIBRARIES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
-
-
-@dataclass(frozen=True)
-class Report:
-    """What an export did, the fields of `cloister export --json`."""
-
-    bundle: str
-    task: str
-    path: str
-    path_reason: str
-    precision: str
-    size_bytes: int
-    quantized_nodes: int
-    float_nodes: int
-    parity: dict[str, Any]
-    accuracy: dict[str, Any] | None
-    variants: list[dict[str, Any]]
-    digest: str
-    seconds: float
 
 
 def export(
@@ -116,7 +90,10 @@ def export(
                 "a model that writes text takes no labelled data, calibration or head options",
                 hint="leave out --eval, --calibration, --threshold and --template",
             )
-        return _export_decoder(os.fspath(source), target, chosen, dict(provenance or {}), started, step, force=force)
+        manifest, digest = decoder_bundle.export(
+            os.fspath(source), target, precisions=chosen, provenance=provenance or {}, force=force, step=step
+        )
+        return report(target, manifest, digest, started)
     precisions = _precisions("int8" if precision is None else precision)
     texts = list(CALIBRATION) if calibration is None else _calibration(calibration)
     if is_encoder_decoder(os.fspath(source), task):
@@ -124,17 +101,17 @@ def export(
             raise InvalidInput(
                 "a model that writes text has no labels to measure", hint="leave out --eval and the like"
             )
-        return _encoder_decoder(
-            source,
+        manifest, digest = seq2seq.export(
+            os.fspath(source),
             target,
-            task,
-            precisions,
-            texts if calibration is not None else None,
-            provenance,
-            force,
-            step,
-            started,
+            task=task,
+            precisions=precisions,
+            calibration=None if calibration is None else texts,
+            provenance=provenance or {},
+            force=force,
+            step=step,
         )
+        return report(target, manifest, digest, started)
     with step("Reading the model"):
         loaded = read(os.fspath(source), task)
         settled = settle(head or HeadOptions(), loaded)
@@ -186,181 +163,19 @@ def export(
             accuracy = kept[draft.precision].accuracy if draft.precision in kept else None
             variants.append(_variant(draft, graph, [of.weights, *of.shared], figures, accuracy, largest))
         files["golden.json"] = golden.encode(golden_texts, outputs)
-        files |= report.files(kept)
+        files |= tables.files(kept)
         manifest = msgspec.structs.replace(
             manifest,
             components=[Component(kind="encoder", variants=variants)],
             source=msgspec.structs.replace(manifest.source, provenance=dict(provenance or {})),
-            reports=sorted(set(files) & {report.TABLE, report.CHART}),
+            reports=sorted(set(files) & {tables.TABLE, tables.CHART}),
             files=[bundle.file_entry(name, data) for name, data in sorted(files.items())],
         )
         seen = (calibration and texts) if contract is None else contract.data.inputs
         manifest = with_reference(manifest, files, tokenizer, drafts.encoder(made[0]), seen)
     with step("Writing the bundle"):
         digest = bundle.write(target, manifest, files, force=force)
-    return _report(target, manifest, variants, digest, started)
-
-
-def _export_decoder(
-    source: str,
-    target: Path,
-    precisions: Sequence[Precision],
-    provenance: dict[str, str],
-    started: float,
-    step: Step,
-    *,
-    force: bool,
-) -> Report:
-    with ExitStack() as stack:
-        with step("Reading the model"):
-            loaded = stack.enter_context(read_decoder(source))
-        built: dict[str, Built] = {}
-        for name in precisions:
-            with step(f"Building {name}, comparing with the source model"):
-                stem = "generator" if len(precisions) == 1 else f"generator.{name}"
-                built[stem] = build(loaded, name, available_threads(), stem)
-        manifest, files = _generator(loaded, dict(zip(precisions, built.items(), strict=True)), provenance)
-        with step("Writing the bundle"):
-            digest = bundle.write(target, manifest, files, force=force)
-    return _report(target, manifest, manifest.encoder.variants, digest, started)
-
-
-def _generator(
-    loaded: DecoderSource, built: Mapping[Precision, tuple[str, Built]], provenance: dict[str, str]
-) -> tuple[Manifest, dict[str, bundle.Content]]:
-    """What a generator's bundle is made of; of each precision the stem of its files and what was built."""
-    files: dict[str, bundle.Content] = {"tokenizer.json": loaded.tokenizer_json.encode()}
-    if loaded.template is not None:
-        files["chat_template.jinja"] = loaded.template.encode()
-    variants = []
-    for name, (stem, one) in built.items():
-        graph = weights = f"{stem}.onnx"
-        files[graph] = one.graph
-        if one.weights is not None:
-            weights = f"{stem}.weights"
-            files[weights] = one.weights
-        largest = max(float(np.abs(o).max()) for o in one.golden)
-        variants.append(
-            Variant(
-                name=name,
-                precision=name,
-                path="cached",
-                path_reason="it writes token by token",
-                graph=graph,
-                weights=weights,
-                providers=[DECODER_PROVIDERS[name]],
-                cpu_features=[],
-                quantized_nodes=one.quantized,
-                float_nodes=one.left,
-                parity=one.parity,
-                tolerance=_TOLERANCE[name] * max(largest, 1e-6),
-                measured_on="cpu twin" if one.twin else "provider",
-                generation=one.figures,
-            )
-        )
-    files["golden.json"] = golden.encode(GOLDEN, {name: one.golden for name, (_, one) in built.items()})
-    settings = loaded.settings
-    first = next(iter(built.values()))[1]
-    manifest = Manifest(
-        format_version=FORMAT_VERSION,
-        task="text-generation",
-        labels=[],
-        problem=None,
-        pooling=None,
-        normalized=False,
-        tokenizer=TokenizerSettings(
-            file="tokenizer.json",
-            window=loaded.window,
-            padding_id=settings.padding_id,
-            token_types=False,
-            first_position=0,
-        ),
-        components=[Component(kind="generator", variants=variants)],
-        golden="golden.json",
-        source=Provenance(
-            name=loaded.name,
-            architecture=type(loaded.model).__name__,
-            model_type=str(loaded.model.config.model_type),
-            weights_sha256=loaded.weights_sha256,
-            versions={"cloister": __version__} | {name: version(name) for name in (*_LIBRARIES, "onnxruntime-genai")},
-            calibration="none",
-            provenance=provenance,
-        ),
-        files=[bundle.file_entry(name, data) for name, data in sorted(files.items())],
-        generator=msgspec.structs.replace(settings, model_type=first.model_type),
-    )
-    return manifest, files
-
-
-def _report(
-    target: object,
-    manifest: Manifest,
-    variants: Sequence[Variant],
-    digest: str,
-    started: float,
-) -> Report:
-    first = variants[0]
-    sizes = {f.name: f.bytes for f in manifest.files}
-    return Report(
-        bundle=str(target),
-        task=manifest.task,
-        path=first.path,
-        path_reason=first.path_reason,
-        precision=",".join(v.precision for v in variants),
-        size_bytes=sum(sizes.values()),
-        quantized_nodes=first.quantized_nodes,
-        float_nodes=first.float_nodes,
-        parity=msgspec.to_builtins(first.parity),
-        accuracy=msgspec.to_builtins(first.accuracy),
-        variants=[_summary(v, sizes) for v in variants],
-        digest=digest,
-        seconds=round(time.monotonic() - started, 2),
-    )
-
-
-def _encoder_decoder(
-    source: str | os.PathLike[str],
-    target: Path,
-    task: str | None,
-    precisions: Sequence[Precision],
-    calibration: Sequence[str] | None,
-    provenance: Mapping[str, str] | None,
-    force: bool,
-    step: Step,
-    started: float,
-) -> Report:
-    manifest, files, digest = seq2seq.export(
-        os.fspath(source),
-        target,
-        task=task,
-        precisions=precisions,
-        calibration=calibration,
-        provenance=provenance or {},
-        force=force,
-        step=step,
-    )
-    pairs = list(zip(*(component.variants for component in manifest.components), strict=True))
-    sizes = {name: len(data) for name, data in files.items()}
-    variants = [_summary(encoder, sizes) for encoder, _ in pairs]
-    for made, (_, decoder) in zip(variants, pairs, strict=True):
-        beside = _summary(decoder, sizes)
-        made |= {n: made[n] + beside[n] for n in ("size_bytes", "quantized_nodes", "float_nodes")}
-    first = pairs[0][0]
-    return Report(
-        bundle=str(target),
-        task=manifest.task,
-        path=first.path,
-        path_reason=first.path_reason,
-        precision=",".join(precisions),
-        size_bytes=sum(sizes.values()),
-        quantized_nodes=variants[0]["quantized_nodes"],
-        float_nodes=variants[0]["float_nodes"],
-        parity=msgspec.to_builtins(first.parity),
-        accuracy=None,
-        variants=variants,
-        digest=digest,
-        seconds=round(time.monotonic() - started, 2),
-    )
+    return report(target, manifest, digest, started)
 
 
 def _precisions(asked: str | Sequence[str]) -> list[Precision]:
@@ -400,7 +215,7 @@ def provisional(source: Source, settled: Settled, calibration: str) -> Manifest:
             architecture=source.architecture,
             model_type=str(source.config.model_type),
             weights_sha256=source.weights_sha256,
-            versions={"cloister": __version__} | {name: version(name) for name in _LIBRARIES},
+            versions=versions(),
             calibration=cast(Any, calibration),
         ),
         files=[],
@@ -428,27 +243,10 @@ def _variant(
         quantized_nodes=draft.quantized,
         float_nodes=draft.left,
         parity=figures,
-        tolerance=_TOLERANCE[draft.precision] * max(largest, 1e-6),
+        tolerance=TOLERANCE[draft.precision] * max(largest, 1e-6),
         measured_on="provider" if draft.twin is draft.model and "cpu" in PROVIDERS[draft.precision] else "cpu twin",
         accuracy=accuracy,
     )
-
-
-def _summary(variant: Variant, sizes: dict[str, int]) -> dict[str, Any]:
-    """A variant in the report; its size counts tensors that it shares as its own."""
-    return {
-        "name": variant.name,
-        "precision": variant.precision,
-        "path": variant.path,
-        "providers": variant.providers,
-        "size_bytes": sum(sizes[name] for name in (variant.graph, *variant.external)),
-        "quantized_nodes": variant.quantized_nodes,
-        "float_nodes": variant.float_nodes,
-        "parity": msgspec.to_builtins(variant.parity),
-        "measured_on": variant.measured_on,
-        "accuracy": msgspec.to_builtins(variant.accuracy),
-        "generation": msgspec.to_builtins(variant.generation),
-    }
 
 
 def _calibration(texts: Sequence[str]) -> list[str]:

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import onnx_ir as ir
 
-from .. import InvalidInput, __version__
+from .. import InvalidInput
 from ..runtime import bundle, golden
 from ..runtime.decoder import Decoder
 from ..runtime.languages import Languages
@@ -25,6 +24,7 @@ from ..runtime.tokens import TextTokenizer
 from ..runtime.translation import EncoderDecoderSettings
 from . import calibrate, quantize
 from .graph import strip, turn_constants
+from .origin import versions
 from .seq2seq_parity import STEPS, compare, forced_logits, gate, same_search
 from .seq2seq_settings import settings_of
 from .seq2seq_source import read
@@ -34,7 +34,6 @@ from .texts import CALIBRATION, PROBES
 from .trace_seq2seq import Graphs, trace
 
 _PRECISIONS = ("int8", "fp32")
-_LIBRARIES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime", "tokenizers")
 _PROBES = 10
 
 Step = Callable[[str], AbstractContextManager[Any]]
@@ -58,8 +57,8 @@ def export(
     provenance: Mapping[str, str],
     force: bool,
     step: Step,
-) -> tuple[Manifest, dict[str, bytes], str]:
-    """Export an encoder-decoder; see `pipeline.export`. Returns manifest, files and digest of what was written."""
+) -> tuple[Manifest, str]:
+    """Export an encoder-decoder; see `pipeline.export`. Returns manifest and digest of what was written."""
     if not set(precisions) <= set(_PRECISIONS):
         raise InvalidInput("encoder-decoders have no such precision", hint=f"one of {', '.join(_PRECISIONS)}")
     with step("Reading the model"):
@@ -141,7 +140,7 @@ def export(
             architecture=type(loaded.model).__name__,
             model_type=str(loaded.model.config.model_type),
             weights_sha256=loaded.weights_sha256,
-            versions={"cloister": __version__} | {name: version(name) for name in _LIBRARIES},
+            versions=versions(),
             calibration="none" if set(precisions) <= {"fp32"} else "built-in" if calibration is None else "user",
             provenance=dict(provenance),
         ),
@@ -150,7 +149,7 @@ def export(
     )
     with step("Writing the bundle"):
         digest = bundle.write(target, manifest, files, force=force)
-    return manifest, files, digest
+    return manifest, digest
 
 
 def _tokens(languages: Languages, texts: Sequence[str]) -> list[Tokens]:

@@ -25,6 +25,10 @@ from .trace import Traced, trace
 
 PRECISIONS: tuple[Precision, ...] = ("int8", "int4", "fp16", "fp32")
 PROVIDERS: dict[Precision, list[str]] = {"int8": ["cpu"], "int4": ["cpu"], "fp16": ["cuda"], "fp32": ["cpu"]}
+TOLERANCE: dict[Precision, float] = {"int8": 0.05, "int4": 0.1, "fp16": 0.02, "fp32": 0.002}
+"""Largest difference of a golden output on another machine, as a share of the largest output. int8: sums are exact, the
+rest is rounding that may move a value to the next step. int4: a processor without a kernel for 8-bit activations keeps
+them in float. fp16: other kernels than the twin's."""
 
 
 @dataclass(frozen=True, repr=False)
