@@ -15,7 +15,6 @@ loss at all.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,9 +30,9 @@ from .evaluate import Answers, Evaluation, evaluation
 from .labelled import Labelled
 from .quantize import Choice
 from .source import Source
+from .steps import Step
 from .variants import Draft, Drafts
 
-Step = Callable[[str], AbstractContextManager[Any]]
 Gate = Callable[[Draft], None]
 
 _MOST_RETURNED = 8

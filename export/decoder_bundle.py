@@ -1,9 +1,8 @@
 """Export of decoders: read, build with onnxruntime-genai, compare, write."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,9 +14,8 @@ from ..runtime.processor import available_threads
 from .decoder import DecoderSource, read_decoder
 from .generator import GOLDEN, PROVIDERS, Built, build
 from .origin import versions
+from .steps import Step
 from .variants import TOLERANCE
-
-Step = Callable[[str], AbstractContextManager[Any]]
 
 
 def export(

@@ -7,11 +7,11 @@ example start from the description's vector.
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -27,9 +27,9 @@ from ..runtime.results import Embedding
 from .labelled import Example, Kind, read_examples
 from .logistic import Fit, fit
 from .redaction import DataRedactor
+from .steps import Step
 
 Floats = NDArray[np.float32]
-Step = Callable[[str], AbstractContextManager[Any]]
 
 _FILE = "head.weights"
 _COSINE_SCALE = 20.0

@@ -6,11 +6,10 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from .. import InvalidInput
 from ..privacy.storage import new_folder, system_errors
@@ -23,8 +22,8 @@ from .labels import align
 from .options import TrainingOptions
 from .redaction import DataRedactor
 from .source import Base, read_base
+from .steps import Step
 
-Step = Callable[[str], AbstractContextManager[Any]]
 FineTuneTask = Literal["text-classification", "token-classification", "fill-mask"]
 
 REPORT = "training.json"

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, cast
 
 import msgspec
@@ -28,12 +28,12 @@ from .reference import with_reference
 from .result import Report, report
 from .seq2seq_source import is_encoder_decoder
 from .source import Source, Text, read
+from .steps import Step
 from .store import store
 from .texts import CALIBRATION, CONTEXTS, PROBES, probes
 from .variants import PRECISIONS, PROVIDERS, TOLERANCE, Draft, Drafts
 
 Floats = NDArray[np.float32]
-Step = Callable[[str], AbstractContextManager[Any]]
 
 _GOLDEN = 12
 _LONGEST_PROBE = 2048

@@ -1,7 +1,6 @@
 """Export of encoder-decoders: read, convert the tokenizers, trace, quantize, compare with `generate`, write."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -29,14 +28,13 @@ from .seq2seq_parity import STEPS, compare, forced_logits, gate, same_search
 from .seq2seq_settings import settings_of
 from .seq2seq_source import read
 from .seq2seq_tokens import same_tokens
+from .steps import Step
 from .store import store
 from .texts import CALIBRATION, PROBES
 from .trace_seq2seq import Graphs, trace
 
 _PRECISIONS = ("int8", "fp32")
 _PROBES = 10
-
-Step = Callable[[str], AbstractContextManager[Any]]
 
 
 @dataclass(frozen=True, repr=False)
