@@ -10,7 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from .. import InvalidInput, StorageError
-from .options import BundleId, Identity, MinVersion, Provider, PublicKey, unseal
+from .options import (
+    AsJson,
+    BundleFolder,
+    BundleId,
+    Identity,
+    MinVersion,
+    Provider,
+    ProviderName,
+    PublicKey,
+    VariantName,
+    unseal,
+)
 
 _STYLE = (
     ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:82rem;margin:2rem auto;"
@@ -21,20 +32,20 @@ _STYLE = (
 
 
 def bench(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    bundle: BundleFolder,
     compare: Annotated[Path | None, typer.Option(help="Another bundle, measured in turns with the first.")] = None,
     seconds: Annotated[float, typer.Option(help="Time for each shape.", min=0.001)] = 1.0,
     lengths: Annotated[str | None, typer.Option(help="Tokens of single texts, such as 16,128.")] = None,
     batches: Annotated[str | None, typer.Option(help="Texts in one call, such as 1,8,64.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; by default what this process may use.", min=1)] = None,
     chart: Annotated[Path | None, typer.Option(help="Write a chart, .svg or .html.", metavar="FILE")] = None,
-    provider: Annotated[Provider, typer.Option(help="Execution provider.")] = Provider.auto,
-    variant: Annotated[str | None, typer.Option(help="Variant by name.")] = None,
+    provider: ProviderName = Provider.auto,
+    variant: VariantName = None,
     identity: Identity = None,
     public_key: PublicKey = None,
     min_version: MinVersion = 0,
     bundle_id: BundleId = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure latency by length, throughput by batch, and memory: text in, answer out.
 

@@ -3,23 +3,30 @@
 import json
 import sys
 from collections import Counter
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from .options import BundleId, Identity, MinVersion, Provider, PublicKey, unseal
+from .options import (
+    AsJson,
+    BundleFolder,
+    BundleId,
+    Identity,
+    MinVersion,
+    Provider,
+    ProviderName,
+    PublicKey,
+    VariantName,
+    unseal,
+)
 
 
 def check(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
-    provider: Annotated[Provider, typer.Option(help="Execution provider.")] = Provider.auto,
-    variant: Annotated[str | None, typer.Option(help="Variant by name.")] = None,
+    bundle: BundleFolder,
+    provider: ProviderName = Provider.auto,
+    variant: VariantName = None,
     identity: Identity = None,
     public_key: PublicKey = None,
     min_version: MinVersion = 0,
     bundle_id: BundleId = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Replay the golden inputs on this machine; exit 1 when they do not hold.
 

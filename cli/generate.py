@@ -9,13 +9,23 @@ from typing import Annotated, Any
 import typer
 
 from .. import CloisterError, InvalidInput, StorageError
-from .options import BundleId, Identity, MinVersion, Provider, PublicKey, unseal
+from .options import (
+    BundleFolder,
+    BundleId,
+    Identity,
+    MinVersion,
+    Provider,
+    ProviderName,
+    PublicKey,
+    VariantName,
+    unseal,
+)
 
 _HINT = 'a line is {"id": …, "prompt": "…"} or {"id": …, "messages": [{"role": …, "content": …}]}'
 
 
 def generate(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    bundle: BundleFolder,
     prompt: Annotated[str | None, typer.Argument(help="Prompt; without, JSON Lines on stdin or a chat.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Most tokens to generate.", min=1)] = None,
     temperature: Annotated[float | None, typer.Option(help="0 takes the most probable token every time.")] = None,
@@ -28,8 +38,8 @@ def generate(
     source: Annotated[str | None, typer.Option(help="Language of the text, by the model's own code.")] = None,
     target: Annotated[str | None, typer.Option(help="Language to translate into, by the model's own code.")] = None,
     beams: Annotated[int | None, typer.Option(help="Width of beam search, encoder-decoders only.", min=1)] = None,
-    provider: Annotated[Provider, typer.Option(help="Execution provider.")] = Provider.auto,
-    variant: Annotated[str | None, typer.Option(help="Variant by name.")] = None,
+    provider: ProviderName = Provider.auto,
+    variant: VariantName = None,
     identity: Identity = None,
     public_key: PublicKey = None,
     min_version: MinVersion = 0,

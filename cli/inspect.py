@@ -2,24 +2,21 @@
 
 import json
 import sys
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from .. import CloisterError
 from . import writes
-from .options import BundleId, Identity, MinVersion, PublicKey, unseal
+from .options import AsJson, BundleFolder, BundleId, Identity, MinVersion, PublicKey, unseal
 from .table import accuracy, generation, show
 
 
 def inspect(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    bundle: BundleFolder,
     identity: Identity = None,
     public_key: PublicKey = None,
     min_version: MinVersion = 0,
     bundle_id: BundleId = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show a bundle's task, labels, variants, figures, digest and origin.
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from .options import AsJson
+
 
 class Role(StrEnum):
     """Whose keys."""
@@ -22,7 +24,7 @@ def keygen(
     name: Annotated[
         str | None, typer.Option(help="Name of the signing key, part of every signature. [default: role and random]")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make the keys of a device or of a publisher, readable for you alone and never over others.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import BundleId, MinVersion
+from .options import AsJson, BundleId, MinVersion
 
 
 def open_(
@@ -17,7 +17,7 @@ def open_(
     public_key: Annotated[str, typer.Option(metavar="P", help="The publisher's public key: FILE or key.")],
     min_version: MinVersion = 0,
     bundle_id: BundleId = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write out a sealed bundle or file in the clear, for you alone to read. Loading one does not need this.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,10 @@ class Provider(StrEnum):
     cuda = "cuda"
 
 
+BundleFolder = Annotated[Path, typer.Argument(help="Bundle folder.")]
+ProviderName = Annotated[Provider, typer.Option(help="Execution provider.")]
+VariantName = Annotated[str | None, typer.Option(help="Variant by name.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Identity = Annotated[
     str | None,
     typer.Option("--identity", help="For a sealed bundle, the device's identity: FILE, env:NAME or fd:N.", metavar="I"),

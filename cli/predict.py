@@ -11,7 +11,17 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from .. import CloisterError, InvalidInput, StorageError
-from .options import BundleId, Identity, MinVersion, Provider, PublicKey, unseal
+from .options import (
+    BundleFolder,
+    BundleId,
+    Identity,
+    MinVersion,
+    Provider,
+    ProviderName,
+    PublicKey,
+    VariantName,
+    unseal,
+)
 
 _BATCH = 256
 _HINT = 'a line is {"id": …, "text": "…"} and for pairs also "text_pair"'
@@ -27,7 +37,7 @@ class _Line:
 
 
 def predict(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder.")],
+    bundle: BundleFolder,
     texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, JSON Lines on stdin.")] = None,
     labels: Annotated[
         str | None,
@@ -53,8 +63,8 @@ def predict(
     truncate: Annotated[
         bool, typer.Option("--truncate", help="Answer a text over the window from its beginning.")
     ] = False,
-    provider: Annotated[Provider, typer.Option(help="Execution provider.")] = Provider.auto,
-    variant: Annotated[str | None, typer.Option(help="Variant by name.")] = None,
+    provider: ProviderName = Provider.auto,
+    variant: VariantName = None,
     identity: Identity = None,
     public_key: PublicKey = None,
     min_version: MinVersion = 0,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import KeyFileError
-from .options import Identity, PublicKey, unseal
+from .options import AsJson, Identity, PublicKey, unseal
 
 if TYPE_CHECKING:
     from ..privacy.seal import Contents
@@ -32,7 +32,7 @@ def seal(
     model_signing: Annotated[
         Path | None, typer.Option(metavar="KEY", help="Also sign with this EC P-256 key for OpenSSF tools, to OUT.sig.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Encrypt a bundle or a file for one or more devices, and sign it.
 

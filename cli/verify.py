@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import BundleId, Identity, MinVersion
+from .options import AsJson, BundleId, Identity, MinVersion
 
 
 def verify(
@@ -19,7 +19,7 @@ def verify(
     remember: Annotated[
         bool, typer.Option("--remember", help="From now on refuse lower versions than this one with this identity.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Verify a sealed bundle's signature, files and version; with --identity also that it opens.
 
