@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from .. import DeadlineExceeded, InvalidInput, Unavailable
-from .generation import GenerationOptions, Message, Summary
+from .generation import Generation, GenerationOptions, Message, Summary
 from .guard import GuardedConversation
 from .models import Model
 from .prompts import Texts
@@ -94,8 +94,15 @@ class Completion:
         def start(most: int) -> None:
             tasks.extend(asyncio.create_task(self._write(number, parts)) for number in islice(numbers, most))
 
-        # Decoders write many texts in one run; what makes a whole text in a run of its own does so one after the other.
-        start(_TOGETHER if self.model.engine.task == "text-generation" else 1)
+        # Decoders write whatever texts there are in one run. What searches for the texts of a call together has to know
+        # all of them.
+        if self.model.engine.task == "text-generation":
+            start(_TOGETHER)
+        else:
+            begun = await _begun(self.model.writers, self._prompts, self._options)
+            for number, generation in enumerate(begun):
+                self._running[number] = self._writing(generation)
+            start(len(begun))
         ended = 0
         try:
             while ended < len(tasks):
@@ -116,21 +123,26 @@ class Completion:
     async def _write(self, number: int, parts: "asyncio.Queue[tuple[int, Written | Ended | Exception]]") -> None:
         """Write a choice, part by part."""
         options, counts = self._options, self._asked.choices
-        constraint = options.constraint
-        in_json = constraint is not None and constraint.json_schema is not None
         try:
-            # Choices of one prompt differ, reproducibly.
-            own = options if options.seed is None else replace(options, seed=options.seed + number % counts)
-            generation = await _begun(self.model.writers, self._prompts[number // counts], own)
-            writing = self._running[number] = Writing(generation, self._conversation, self._search, in_json=in_json)
+            if number not in self._running:
+                # Choices of one prompt differ, reproducibly.
+                own = options if options.seed is None else replace(options, seed=options.seed + number % counts)
+                (generation,) = await _begun(self.model.writers, [self._prompts[number // counts]], own)
+                self._running[number] = self._writing(generation)
+            writing = self._running[number]
             if number % counts == 0:
-                self._trail.input_tokens += generation.prompt_tokens
+                self._trail.input_tokens += writing.generation.prompt_tokens
             async with aclosing(aiter(writing)) as found:  # type: ignore[type-var]
                 async for part in found:
                     parts.put_nowait((number, part))
             parts.put_nowait((number, self._ended(writing)))
         except Exception as error:  # noqa: BLE001 - raised where the parts are read
             parts.put_nowait((number, error))
+
+    def _writing(self, generation: Generation) -> Writing:
+        constraint = self._options.constraint
+        in_json = constraint is not None and constraint.json_schema is not None
+        return Writing(generation, self._conversation, self._search, in_json=in_json)
 
     async def _search(self, work: Callable[[], str]) -> str:
         return await self._service.aside(self._asked.timeout - self._trail.seconds, work)
@@ -178,11 +190,16 @@ class Completion:
         self._running.clear()
 
 
-async def _begun(writers: Writers, prompt: Any, options: GenerationOptions) -> Any:
-    """A generation; when the client leaves while it starts, it ends as soon as it has."""
-    future = asyncio.get_running_loop().run_in_executor(None, writers.begin, prompt, options)
+async def _begun(writers: Writers, prompts: Sequence[Any], options: GenerationOptions) -> list[Generation]:
+    """Generations side by side; when the client leaves while they start, they end as soon as they have."""
+    future = asyncio.get_running_loop().run_in_executor(None, writers.begin_each, prompts, options)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
-        future.add_done_callback(lambda done: None if done.exception() else writers.end(done.result()))
+        future.add_done_callback(lambda done: None if done.exception() else _end(writers, done.result()))
         raise
+
+
+def _end(writers: Writers, generations: Sequence[Generation]) -> None:
+    for generation in generations:
+        writers.end(generation)

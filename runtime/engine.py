@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -246,6 +247,20 @@ class Engine:
             Unavailable: the engine was closed.
         """
         raise self._no_text()
+
+    def generate_each(
+        self, prompts: Sequence[str | Sequence[Message]], options: GenerationOptions = DEFAULT
+    ) -> list[Generation]:
+        """Write text after each of many prompts, side by side: what one reader waits for, the others get on with.
+
+        Raises:
+            InputTooLong, InvalidInput, Overloaded, Unsupported, Unavailable: as `generate`, for any of them; then none
+                is begun.
+        """
+        with ExitStack() as begun:
+            generations = [begun.enter_context(self.generate(prompt, options)) for prompt in prompts]
+            begun.pop_all()
+        return generations
 
     def render(self, messages: Sequence[Message]) -> str:
         """The prompt that the chat template makes of messages, as one text for people to read.

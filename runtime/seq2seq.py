@@ -1,10 +1,9 @@
 """The engine of encoder-decoder bundles: sources through the packed encoder once, targets by search."""
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,7 +13,7 @@ from .. import BundleError, InvalidInput, Unsupported
 from .beams import walk_beams
 from .decoder import Decoder
 from .engine import Engine, Options
-from .generation import DEFAULT, FinishReason, Generation, GenerationOptions, Message, Piece, Summary
+from .generation import DEFAULT, FinishReason, Generation, GenerationOptions, Message, Summary
 from .languages import Languages, Opening
 from .memory import Reservations
 from .online import LazyOnline
@@ -22,6 +21,7 @@ from .packing import Tokens, groups, pack
 from .sampling import GREEDY, settle
 from .search import Floats, Rules, walk
 from .session import Session
+from .targets import Target, Together, Written
 from .tokens import TextTokenizer
 from .translation import EncoderDecoderSettings
 
@@ -33,14 +33,6 @@ _BOUND = 4.0
 """Attention padding that is allowed in a group: the decoder gains more by many rows than the encoder loses."""
 _MOST_TOKENS = 4096
 _GOLDEN_STEPS = 8
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Written:
-    """A target and how it ended."""
-
-    text: str
-    summary: Summary
 
 
 class EncoderDecoderEngine(Engine):
@@ -90,10 +82,26 @@ class EncoderDecoderEngine(Engine):
             InputTooLong: the text is over the model's window.
             Overloaded: its keys and values do not fit under the memory limit; raised where the text is read.
         """
-        if not isinstance(prompt, str):
+        return self.generate_each([prompt], options)[0]
+
+    def generate_each(
+        self, prompts: Sequence[str | Sequence[Message]], options: GenerationOptions = DEFAULT
+    ) -> list[Generation]:
+        """Write the targets of many sources side by side; see `Engine.generate_each`. A text comes whole, at its end.
+
+        Each step writes a token of all of them, whoever reads. Each text's target is the one it has alone.
+
+        Raises:
+            InvalidInput, InputTooLong, Overloaded: as `generate`. Where not all fit under the memory limit, fewer run
+                at once.
+        """
+        texts = [prompt for prompt in prompts if isinstance(prompt, str)]
+        if len(texts) < len(prompts):
             raise InvalidInput("this model reads a text, not the messages of a chat", hint="pass a str")
-        rules, tokens = self._prepared([prompt], options)
-        return _Target(self, tokens[0], rules, options.stop)
+        rules, tokens = self._prepared(texts, options)
+        steps = Together(self.model, tokens, rules)
+        end = partial(self._written, rules=rules, stop=options.stop)
+        return [Target(steps, i, len(t), self.languages.decode, end, options.stop) for i, t in enumerate(tokens)]
 
     def generate_all(self, texts: Sequence[str], options: GenerationOptions = DEFAULT) -> list[Written]:
         """Write the targets of many sources together. Each text's target is the one it has alone.
@@ -105,7 +113,7 @@ class EncoderDecoderEngine(Engine):
         rules, tokens = self._prepared(texts, options)
         targets = self.model.search(tokens, rules)
         return [
-            self._written(target, len(source), rules, options.stop)
+            self._written(target, len(source), rules=rules, stop=options.stop)
             for target, source in zip(targets, tokens, strict=True)
         ]
 
@@ -170,7 +178,7 @@ class EncoderDecoderEngine(Engine):
             raise InvalidInput("beam search does not sample", hint="leave out temperature, or num_beams")
         return rules, tokens
 
-    def _written(self, target: Sequence[int], prompt: int, rules: Rules, stop: Sequence[str]) -> Written:
+    def _written(self, target: Sequence[int], prompt: int, *, rules: Rules, stop: Sequence[str]) -> Written:
         ended = target[-1] in rules.end_ids
         body = target[1:-1] if ended else target[1:]
         text = self.languages.decode(body)
@@ -206,19 +214,26 @@ class EncoderDecoder:
             Overloaded: not even one fits under the memory limit.
         """
         results: list[list[int]] = [[] for _ in tokens]
+        for some in self.batches(tokens, rules):
+            targets = [[rules.start_id] for _ in some]
+            for _ in self.walk([tokens[i] for i in some], targets, rules):
+                pass
+            for index, target in zip(some, targets, strict=True):
+                results[index] = target
+        return results
+
+    def batches(self, tokens: Sequence[Tokens], rules: Rules) -> Iterator[list[int]]:
+        """Places of sources that run together, batch by batch: alike in length, and as many as fit into memory when the
+        batch is asked for.
+        """
         limit = max(1, _MOST_TOKENS // rules.num_beams)
         for group in groups([len(t) for t in tokens], bound=_BOUND, token_limit=limit):
             left = group.tolist()
             while left:
                 # The longest come first: what the first one needs, each needs at most.
-                fitting = self.memory.fitting(self.bytes_of(len(tokens[left[0]]), rules))
-                some, left = left[: max(1, fitting)], left[max(1, fitting) :]
-                targets = [[rules.start_id] for _ in some]
-                for _ in self.walk([tokens[i] for i in some], targets, rules):
-                    pass
-                for index, target in zip(some, targets, strict=True):
-                    results[index] = target
-        return results
+                fitting = max(1, self.memory.fitting(self.bytes_of(len(tokens[left[0]]), rules)))
+                yield left[:fitting]
+                left = left[fitting:]
 
     def walk(self, tokens: Sequence[Tokens], targets: list[list[int]], rules: Rules) -> Generator[None]:
         """Write the targets of one batch step by step: a step each time the iterator is asked.
@@ -249,82 +264,6 @@ class EncoderDecoder:
         arrays = pack([tokens], 0)
         batch = self.decoder.begin(self.encoder.run(arrays), arrays["lengths"].astype(np.int32))
         return np.stack([batch.step(np.array([i], np.int64))[0] for i in [start_id, *target[:-1]]])
-
-
-class _Target(Generation):
-    """One target being written."""
-
-    def __init__(self, engine: EncoderDecoderEngine, tokens: Tokens, rules: Rules, stop: tuple[str, ...]) -> None:
-        self.prompt_tokens = len(tokens)
-        self._engine = engine
-        self._tokens: Tokens | None = tokens
-        self._rules = rules
-        self._stop = stop
-        self._ids: list[int] = [rules.start_id]
-        self._summary: Summary | None = None
-        self._read = False
-
-    @property
-    def summary(self) -> Summary:
-        """How it ended."""
-        if self._summary is None:
-            raise InvalidInput("the text has not ended yet", hint="read it to its end first")
-        return self._summary
-
-    def close(self) -> None:
-        """Stop and free the memory."""
-        self._tokens = None
-        if self._summary is None:
-            self._summary = Summary("cancelled", self.prompt_tokens, len(self._ids) - 1)
-
-    def pieces(self) -> Iterator[Piece]:
-        """Pieces as they come; see `Generation.pieces`."""
-        if self._read:
-            raise InvalidInput("a generation is read once", hint="generate again")
-        self._read = True
-        try:
-            yield from self._pieces()
-        finally:
-            self.close()
-
-    def _pieces(self) -> Iterator[Piece]:
-        if self._tokens is None:
-            return
-        rules, targets = self._rules, [self._ids]
-        held = max((len(s) for s in self._stop), default=1) - 1
-        sent = ""
-        with closing(self._engine.model.walk([self._tokens], targets, rules)) as steps:
-            for _ in steps:
-                if self._tokens is None:  # closed meanwhile
-                    return
-                self._ids = targets[0]
-                if rules.num_beams > 1:
-                    continue  # the text is known when the search is done
-                if self._ids[-1] in rules.end_ids:
-                    break
-                text = self._engine.languages.decode(self._ids[1:])
-                if any(s in text for s in self._stop):
-                    break
-                ready = text[: len(text) - held].rstrip(" \ufffd")
-                if ready.startswith(sent) and len(ready) > len(sent):
-                    yield Piece(ready[len(sent) :])
-                    sent = ready
-        yield from self._last(sent)
-
-    def _last(self, sent: str) -> Iterator[Piece]:
-        whole = self._engine._written(self._ids, self.prompt_tokens, self._rules, self._stop)
-        self._summary = whole.summary
-        if rest := whole.text[len(sent) :]:
-            yield Piece(rest)
-
-    async def apieces(self) -> AsyncIterator[Piece]:
-        """The same from a coroutine; the model runs in a thread."""
-        iterator = self.pieces()
-        try:
-            while (piece := await asyncio.to_thread(next, iterator, None)) is not None:
-                yield piece
-        finally:
-            self.close()
 
 
 def rules_of(settings: EncoderDecoderSettings, opening: Opening, longest: int) -> Rules:

@@ -41,11 +41,15 @@ class Writers:
 
     def begin(self, prompt: str | Sequence[Message], options: GenerationOptions) -> Generation:
         """Start a generation; raises as `Engine.generate`. Give it to `end` when it is read or left."""
+        return self.begin_each([prompt], options)[0]
+
+    def begin_each(self, prompts: Sequence[str | Sequence[Message]], options: GenerationOptions) -> list[Generation]:
+        """Start generations side by side; raises as `Engine.generate_each`. Give each to `end`."""
         if self._closed:
             raise Unavailable("the model is being taken away", hint="send the request again")
-        generation = self.engine.generate(prompt, options)
-        self._open.add(generation)
-        return generation
+        generations = self.engine.generate_each(prompts, options)
+        self._open.update(generations)
+        return generations
 
     def end(self, generation: Generation) -> None:
         """A generation is read or left; its memory is freed."""

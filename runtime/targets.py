@@ -1,0 +1,220 @@
+"""Targets of encoder-decoders while they are written: all of a call advance together, each is read on its own."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .. import InvalidInput
+from .generation import Generation, Piece, Summary
+from .packing import Tokens
+from .search import Rules
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Written:
+    """A target and how it ended."""
+
+    text: str
+    summary: Summary
+
+
+class Walks(Protocol):
+    """What writes a batch of targets step by step: see `EncoderDecoder`."""
+
+    def batches(self, tokens: Sequence[Tokens], rules: Rules) -> Iterator[list[int]]:
+        """Places of sources that run together."""
+
+    def walk(self, tokens: Sequence[Tokens], targets: list[list[int]], rules: Rules) -> Generator[None]:
+        """A step of all of them each time the iterator is asked."""
+
+
+class Together:
+    """Targets that are written side by side. Safe to read from several threads, or from coroutines of one loop.
+
+    Nothing runs ahead of the readers: whoever asks first for more takes the step for all.
+
+    Attributes:
+        rules: of the search.
+        targets: what is written so far, start token included.
+    """
+
+    def __init__(self, model: Walks, tokens: Sequence[Tokens], rules: Rules) -> None:
+        self.rules = rules
+        self.targets = [[rules.start_id] for _ in tokens]
+        self._steps = self._walk(model, tokens)
+        self._done = [False] * len(tokens)
+        self._reading = set(range(len(tokens)))
+        self._error: Exception | None = None
+        self._step = threading.Lock()
+        self._turn = asyncio.Lock()
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def ended(self, index: int) -> bool:
+        """Whether a target is complete. Raises what stopped the search."""
+        if self._error is not None:
+            raise self._error
+        return self._done[index]
+
+    def advance(self, index: int, seen: int) -> None:
+        """Take a step for all, unless target `index` is longer than `seen` or complete by now.
+
+        Raises:
+            Overloaded: a batch does not fit into memory.
+        """
+        with self._step:
+            if self._reading and self._error is None and not self._done[index] and len(self.targets[index]) <= seen:
+                try:
+                    next(self._steps, None)
+                except Exception as error:
+                    self._error = error
+                    raise
+        self._close_unread()
+
+    async def advance_async(self, index: int, seen: int) -> None:
+        """The same from a coroutine. One thread works at a time, and the coroutines wait for it."""
+        async with self._turn:
+            if not self._done[index] and self._error is None:
+                await asyncio.to_thread(self.advance, index, seen)
+
+    def leave(self, index: int) -> None:
+        """Nobody reads a target any more. With the last one the search ends, after the step that is running."""
+        self._reading.discard(index)
+        self._close_unread()
+
+    def _close_unread(self) -> None:
+        # Whoever holds the lock comes here after letting it go: one of the two sees that nobody reads.
+        if not self._reading and self._step.acquire(blocking=False):
+            try:
+                self._steps.close()
+            finally:
+                self._step.release()
+
+    def _walk(self, model: Walks, tokens: Sequence[Tokens]) -> Generator[None]:
+        for some in model.batches(tokens, self.rules):
+            targets = [self.targets[i] for i in some]
+            steps = model.walk([tokens[i] for i in some], targets, self.rules)
+            try:
+                for _ in steps:
+                    self._take(some, targets, last=False)
+                    yield
+            finally:
+                steps.close()
+            self._take(some, targets, last=True)
+
+    def _take(self, some: Sequence[int], targets: Sequence[list[int]], *, last: bool) -> None:
+        """Show the readers what was written. The target of a beam search is there when it is complete."""
+        beams = self.rules.num_beams > 1
+        for index, target in zip(some, targets, strict=True):
+            self.targets[index] = target
+            long = len(target) >= self.rules.max_length or (target[-1] in self.rules.end_ids and len(target) > 1)
+            self._done[index] = last or long or (beams and len(target) > 1)
+
+
+class Target(Generation):
+    """One target.
+
+    Args:
+        together: writes it, as its `index`.
+        prompt_tokens: tokens of its source.
+        decode: ids to text.
+        written: a complete target and the tokens of its source to text and summary.
+        stop: texts that end it.
+    """
+
+    def __init__(
+        self,
+        together: Together,
+        index: int,
+        prompt_tokens: int,
+        decode: Callable[[Sequence[int]], str],
+        written: Callable[[Sequence[int], int], Written],
+        stop: tuple[str, ...],
+    ) -> None:
+        self.prompt_tokens = prompt_tokens
+        self._together, self._index = together, index
+        self._decode, self._written = decode, written
+        self._stop = stop
+        # What comes piece by piece is decoded at each step; among others, that would take their time.
+        self._whole = together.rules.num_beams > 1 or len(together) > 1
+        self._summary: Summary | None = None
+        self._closed = self._read = False
+        self._sent = ""
+
+    @property
+    def summary(self) -> Summary:
+        """How it ended."""
+        if self._summary is None:
+            raise InvalidInput("the text has not ended yet", hint="read it to its end first")
+        return self._summary
+
+    @property
+    def _ids(self) -> list[int]:
+        return self._together.targets[self._index]
+
+    def close(self) -> None:
+        """Stop and free the memory."""
+        self._closed = True
+        self._together.leave(self._index)
+        if self._summary is None:
+            self._summary = Summary("cancelled", self.prompt_tokens, len(self._ids) - 1)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Pieces as they come; see `Generation.pieces`."""
+        self._begin()
+        try:
+            while not self._closed:
+                ids = list(self._ids)
+                piece, ended = self._next(ids)
+                if piece is not None:
+                    yield piece
+                if ended:
+                    return
+                self._together.advance(self._index, len(ids))
+        finally:
+            self.close()
+
+    async def apieces(self) -> AsyncIterator[Piece]:
+        """The same from a coroutine; the model runs in a thread."""
+        self._begin()
+        try:
+            while not self._closed:
+                ids = list(self._ids)
+                piece, ended = self._next(ids)
+                if piece is not None:
+                    yield piece
+                if ended:
+                    return
+                await self._together.advance_async(self._index, len(ids))
+        finally:
+            self.close()
+
+    def _begin(self) -> None:
+        if self._read:
+            raise InvalidInput("a generation is read once", hint="generate again")
+        self._read = True
+
+    def _next(self, ids: list[int]) -> tuple[Piece | None, bool]:
+        """What is new in a target, and whether that was all. Raises what stopped the search."""
+        if self._together.ended(self._index):
+            return self._last(self._ids), True
+        if self._whole or len(ids) == 1:
+            return None, False
+        text = self._decode(ids[1:])
+        if any(s in text for s in self._stop):
+            return self._last(ids), True
+        held = max((len(s) for s in self._stop), default=1) - 1
+        ready = text[: len(text) - held].rstrip(" \ufffd")
+        if not ready.startswith(self._sent) or len(ready) == len(self._sent):
+            return None, False
+        piece, self._sent = Piece(ready[len(self._sent) :]), ready
+        return piece, False
+
+    def _last(self, ids: Sequence[int]) -> Piece | None:
+        whole = self._written(ids, self.prompt_tokens)
+        self._summary = whole.summary
+        rest = whole.text[len(self._sent) :]
+        return Piece(rest) if rest else None
