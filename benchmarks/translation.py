@@ -80,7 +80,8 @@ def compare(asked: argparse.Namespace, work: Path) -> None:
     from ctranslate2.converters import TransformersConverter
 
     from cloister.export import export
-    from cloister.runtime.engine import Options, load
+    from cloister.runtime.engine import Options
+    from cloister.runtime.loading import load
     from cloister.runtime.search import Rules
 
     folder, bundle, theirs_folder = work / "model", work / "bundle", work / "ct2"

@@ -53,7 +53,8 @@ def bench(
     Example: cloister bench sentiment --compare sentiment-fp32
     """
     from ..runtime import measure
-    from ..runtime.engine import Options, load
+    from ..runtime.engine import Options
+    from ..runtime.loading import load
     from .progress import steps
 
     if chart is not None and chart.suffix not in (".svg", ".html"):

@@ -33,7 +33,8 @@ def check(
     int8 results may differ between processor generations: run this where the bundle will serve.
     Example: cloister check sentiment
     """
-    from ..runtime.engine import Options, check_golden
+    from ..runtime.engine import Options
+    from ..runtime.loading import check_golden
 
     options = Options(provider=provider.value, variant=variant)
     result, engine = check_golden(bundle, options, unseal(identity, public_key, min_version, bundle_id))

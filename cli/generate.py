@@ -52,8 +52,9 @@ def generate(
 
     Example: cloister generate assistant "Once upon a time" --max-tokens 40
     """
-    from ..runtime.engine import Options, load
+    from ..runtime.engine import Options
     from ..runtime.generation import Constraint, GenerationOptions
+    from ..runtime.loading import load
 
     options = GenerationOptions(
         max_tokens=max_tokens,

@@ -78,7 +78,8 @@ def predict(
 
     Example: cloister predict sentiment "a delight from start to finish"
     """
-    from ..runtime.engine import Options, load
+    from ..runtime.engine import Options
+    from ..runtime.loading import load
 
     options = Options(provider=provider.value, variant=variant)
     engine = load(bundle, options=options, unseal=unseal(identity, public_key, min_version, bundle_id))

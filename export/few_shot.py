@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from .. import InvalidInput, __version__
 from ..runtime import bundle as bundles
-from ..runtime.engine import Engine, load
+from ..runtime.engine import Engine
 from ..runtime.golden import Golden, encode
 from ..runtime.linear import LinearHead
+from ..runtime.loading import load
 from ..runtime.manifest import Head, Manifest, Variant
 from ..runtime.results import Embedding
 from .labelled import Example, Kind, read_examples

@@ -1,7 +1,8 @@
 """From a bundle to answers, with numpy, tokenizers and onnxruntime alone."""
 
-from .engine import Engine, Options, load
+from .engine import Engine, Options
 from .generation import Constraint, Generation, GenerationOptions, Message, Piece, Summary, TokenLogprob
+from .loading import load
 from .results import (
     Answer,
     Candidate,

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .. import InvalidInput
-from .engine import Engine, Options, load
+from .engine import Engine, Options
+from .loading import load
 from .manifest import MANIFEST
 from .processor import available_threads
 from .results import Entity, Prediction, Tagging

@@ -17,8 +17,9 @@ from ...privacy.policy import Policy
 from ...privacy.redact import Redactor, default_tagger
 from ...privacy.unseal import Unseal
 from ..consistency import is_plain
-from ..engine import Engine, Options, load
+from ..engine import Engine, Options
 from ..guard import Guard, OpenGuard, PolicyGuard
+from ..loading import load
 from ..memory import MemoryLimit, parse_size
 from ..models import Models
 from ..online import Concurrency

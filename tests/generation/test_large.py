@@ -51,7 +51,7 @@ def test_weights_lie_beside_the_graph_and_the_text_is_the_same(large: Path, writ
 
 
 def test_neither_graph_nor_weights_are_held(large: Path) -> None:
-    from cloister.runtime.engine import _needed
+    from cloister.runtime.loading import _needed
 
     found = read(large, keep=lambda manifest: _needed(manifest, manifest.encoder.variants[0]))
     assert not any(name.startswith("generator") for name in found.files)

@@ -10,7 +10,8 @@ import pytest
 from cloister import CloisterError, DriftError, ProviderError
 from cloister.runtime import load
 from cloister.runtime import session as sessions
-from cloister.runtime.engine import Options, check_golden
+from cloister.runtime.engine import Options
+from cloister.runtime.loading import check_golden
 from cloister.runtime.manifest import Variant
 from cloister.runtime.measured import Parity
 from cloister.runtime.selection import Machine, select
@@ -179,7 +180,7 @@ def test_a_provider_that_silently_did_not_start_is_an_error() -> None:
 
 def test_signed_weights_that_may_saturate_are_widened(monkeypatch: pytest.MonkeyPatch, two: Path) -> None:
     """The option is onnxruntime's and acts only where products saturate; here it is passed on, and changes nothing."""
-    from cloister.runtime import engine, selection
+    from cloister.runtime import loading, selection
 
     entries: list[tuple[str, str]] = []
     options = sessions.onnxruntime().SessionOptions
@@ -193,7 +194,7 @@ def test_signed_weights_that_may_saturate_are_widened(monkeypatch: pytest.Monkey
     wanted = load(two).predict(["Where is my parcel?"])
     assert ("session.x64quantprecision", "1") not in entries
     monkeypatch.setattr(selection, "_may_saturate", lambda variant: True)
-    monkeypatch.setattr(engine, "this_machine", lambda: OLD)
+    monkeypatch.setattr(loading, "this_machine", lambda: OLD)
     slow = load(two, options=Options(variant="int8"))
     assert ("session.x64quantprecision", "1") in entries
     assert "widened" in slow.selection

@@ -48,7 +48,7 @@ def test_each_target_is_the_one_it_has_alone(
     assert len(batches) < len(TEXTS)
 
     async def read() -> list[str]:
-        return await asyncio.gather(*(one.atext() for one in engine.generate_each(TEXTS, options)))
+        return list(await asyncio.gather(*(one.atext() for one in engine.generate_each(TEXTS, options))))
 
     assert asyncio.run(read()) == [text for text, _ in wanted]
     with ThreadPoolExecutor(len(TEXTS)) as pool:
