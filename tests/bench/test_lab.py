@@ -335,7 +335,7 @@ def test_tokenization_is_not_timed_beside_seconds() -> None:
             if do == "texts":
                 return {"split": True}, None
             if do == "vectors":
-                return {"ms": 6000.0}, np.ones((1, 1), np.float32)
+                return {}, np.ones((1, 1), np.float32)
             assert fields["tokenized"]
             return {"ms": [6000.0]}, None
 
@@ -343,6 +343,15 @@ def test_tokenization_is_not_timed_beside_seconds() -> None:
     measure = turns.Turns({REFERENCE: Slow()}, {REFERENCE: fact}, {}, 12, 60.0)  # type: ignore[dict-item]
     entry = measure(Workload("mixed", ("a",)))["peers"][REFERENCE]
     assert set(entry) == {"mode", "cosine", "excluded"}
+
+
+def test_a_turn_is_repeated_as_long_as_it_is_short() -> None:
+    fact = {"modes": ["default"], "one_batch": False}
+    quick, slow = Timed(default=[10.0] * 99), Timed(default=[150.0] * 99)
+    measure = turns.Turns({OURS: quick, "slow": slow}, {OURS: fact, "slow": fact}, {}, 1, 60.0)  # type: ignore[dict-item]
+    load = Workload("growth 100", ("a",), repeat=20)
+    measure(load)
+    assert measure._repeats == {OURS: 20, "slow": 2}
 
 
 def test_missing_workloads_are_added_to_the_last_results() -> None:
