@@ -74,6 +74,9 @@ class EchoEngine:
         last = prompt if isinstance(prompt, str) else prompt[-1].content
         return Echo(self, len(tokens), self.words.plain(last), options.stop)
 
+    def generate_each(self, prompts: Sequence[str | Sequence[Message]], options: GenerationOptions) -> list[Generation]:
+        return [self.generate(prompt, options) for prompt in prompts]
+
     def close(self) -> None:
         self._engine.close()
 

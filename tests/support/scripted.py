@@ -81,6 +81,9 @@ class ScriptedEngine:
         self.options.append(options)
         return ScriptedGeneration(self, self.script(text), text, options)
 
+    def generate_each(self, prompts: Sequence[str | Sequence[Message]], options: GenerationOptions) -> list[Generation]:
+        return [self.generate(prompt, options) for prompt in prompts]
+
     def probe_options(self) -> GenerationOptions:
         return GenerationOptions(max_tokens=1)
 
