@@ -45,7 +45,8 @@ class Files:
         for _ in range(_ATTEMPTS):
             # While a service writes, all but full tiles may be replaced at any moment: they are read at one.
             self._kept = self._snapshot()
-            if self._on_disk("checkpoint") == self._kept["checkpoint"]:
+            # A journal goes once its records are in tiles, which may be after the checkpoint says so.
+            if self._on_disk("checkpoint") == self._kept["checkpoint"] and self._journals() == self._listed():
                 break
 
     def _snapshot(self) -> dict[str, bytes | None]:
@@ -64,6 +65,9 @@ class Files:
     def changed(self) -> bool:
         """Whether the log was written to since it was opened here."""
         return self._snapshot() != self._kept
+
+    def _listed(self) -> list[str]:
+        return [name.removeprefix("journal/") for name in self._kept if name.startswith("journal/")]
 
     def _journals(self) -> list[str]:
         folder = self._root / "journal"
@@ -87,7 +91,7 @@ class Files:
 
     def frames(self, blame: Report, warn: Report) -> Iterator[Frame]:
         """What the journals hold, oldest first."""
-        names = [name.removeprefix("journal/") for name in self._kept if name.startswith("journal/")]
+        names = self._listed()
         for name in names:
             self._used.add(f"journal/{name}")
             data = self._read(f"journal/{name}") if _JOURNAL.match(name) else None

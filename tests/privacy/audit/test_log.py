@@ -16,6 +16,7 @@ from cloister import AuditError, AuditLogError, CloisterError, KeyFileError, Sto
 from cloister.privacy.audit import Alert, AuditLog, Request, Summary
 from cloister.privacy.audit import log as log_module
 from cloister.privacy.audit.check import Verdict, verify
+from cloister.privacy.audit.check_files import Files
 from cloister.privacy.audit.check_notes import read_key
 from cloister.privacy.audit.events import encode
 from cloister.privacy.audit.keys import Digests, PeriodKeys, derive, record_key
@@ -201,6 +202,27 @@ def test_readers_see_whole_records_while_a_writer_works(tmp_path: Path, monkeypa
         log.close()
     assert sizes == sorted(sizes)
     assert sizes[-1] > 256
+
+
+def test_a_journal_that_goes_while_it_is_read_is_not_blamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer removes it once its records are in tiles: after the listing, and with the checkpoint as it was."""
+    log = AuditLog(tmp_path, KEY)
+    log.submit(request(0)).result()
+    log.close()
+    journal = tmp_path / "journal" / ("0" * 19 + "7")
+    listed = Files._journals
+    shown = 0
+
+    def going(self: Files) -> list[str]:
+        nonlocal shown
+        shown += 1
+        return [*listed(self), journal.name] if shown == 1 else listed(self)
+
+    monkeypatch.setattr(Files, "_journals", going)
+    assert checked(tmp_path).problems == []
+    assert shown > 2
+    journal.mkdir()
+    assert [p.kind for p in checked(tmp_path).problems] == ["unexpected"]
 
 
 class Failing(Disk):
