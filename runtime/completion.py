@@ -90,35 +90,35 @@ class Completion:
         numbers = iter(range(len(self._prompts) * self._asked.choices))
         parts: asyncio.Queue[tuple[int, Written | Ended | Exception]] = asyncio.Queue()
         tasks: list[asyncio.Task[None]] = []
-
-        def start(most: int) -> None:
-            tasks.extend(asyncio.create_task(self._write(number, parts)) for number in islice(numbers, most))
-
-        # Decoders write whatever texts there are in one run. What searches for the texts of a call together has to know
-        # all of them.
-        if self.model.engine.task == "text-generation":
-            start(_TOGETHER)
-        else:
-            begun = await _begun(self.model.writers, self._prompts, self._options)
-            for number, generation in enumerate(begun):
-                self._running[number] = self._writing(generation)
-            start(len(begun))
+        # Decoders take a new text at any step. What searches for the texts of a call together has to know all of them.
+        together = self.model.engine.task != "text-generation"
         ended = 0
         try:
-            while ended < len(tasks):
+            while True:
+                if ended == len(tasks) or not together:
+                    started = list(islice(numbers, _TOGETHER - len(tasks) + ended))
+                    if together and started:
+                        await self._begin(started)
+                    tasks.extend(asyncio.create_task(self._write(number, parts)) for number in started)
+                if ended == len(tasks):
+                    return
                 number, part = await self._next(parts)
                 if isinstance(part, Exception):
                     raise part
                 yield number, part
-                if isinstance(part, Ended):
-                    ended += 1
-                    start(1)
+                ended += isinstance(part, Ended)
         finally:
             for task in tasks:
                 task.cancel()
             self._stop()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._stop()
+
+    async def _begin(self, numbers: Sequence[int]) -> None:
+        """Begin one text of each of some prompts, to be written side by side."""
+        begun = await _begun(self.model.writers, [self._prompts[number] for number in numbers], self._options)
+        for number, generation in zip(numbers, begun, strict=True):
+            self._running[number] = self._writing(generation)
 
     async def _write(self, number: int, parts: "asyncio.Queue[tuple[int, Written | Ended | Exception]]") -> None:
         """Write a choice, part by part."""

@@ -253,7 +253,7 @@ class Engine:
 
         Raises:
             InputTooLong, InvalidInput, Overloaded, Unsupported, Unavailable: as `generate`, for any of them; then none
-                is begun.
+                is begun. What is raised where a text is read concerns that text, and those that wait for the same step.
         """
         with ExitStack() as begun:
             generations = [begun.enter_context(self.generate(prompt, options)) for prompt in prompts]

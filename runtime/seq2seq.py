@@ -1,7 +1,8 @@
 """The engine of encoder-decoder bundles: sources through the packed encoder once, targets by search."""
 
 import secrets
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from .. import BundleError, InvalidInput, Unsupported
+from .. import BundleError, InvalidInput, Overloaded, Unsupported
 from .beams import walk_beams
 from .decoder import Decoder
 from .engine import Engine, Options
@@ -87,9 +88,10 @@ class EncoderDecoderEngine(Engine):
     def generate_each(
         self, prompts: Sequence[str | Sequence[Message]], options: GenerationOptions = DEFAULT
     ) -> list[Generation]:
-        """Write the targets of many sources side by side; see `Engine.generate_each`. A text comes whole, at its end.
+        """Write the targets of many sources side by side; see `Engine.generate_each`. Among others a text comes whole.
 
-        Each step writes a token of all of them, whoever reads. Each text's target is the one it has alone.
+        Those that are alike in length and fit into memory run together: a step writes a token of all of them, whoever
+        reads. Each text's target is the one it has alone.
 
         Raises:
             InvalidInput, InputTooLong, Overloaded: as `generate`. Where not all fit under the memory limit, fewer run
@@ -214,26 +216,45 @@ class EncoderDecoder:
             Overloaded: not even one fits under the memory limit.
         """
         results: list[list[int]] = [[] for _ in tokens]
-        for some in self.batches(tokens, rules):
-            targets = [[rules.start_id] for _ in some]
-            for _ in self.walk([tokens[i] for i in some], targets, rules):
-                pass
+        for some, targets in self.walk_all(tokens, rules):
             for index, target in zip(some, targets, strict=True):
                 results[index] = target
         return results
 
-    def batches(self, tokens: Sequence[Tokens], rules: Rules) -> Iterator[list[int]]:
-        """Places of sources that run together, batch by batch: alike in length, and as many as fit into memory when the
-        batch is asked for.
+    def walk_all(self, tokens: Sequence[Tokens], rules: Rules) -> Generator[tuple[list[int], list[list[int]]]]:
+        """Write the targets of many sources: alike in length together, and as many as fit into memory.
+
+        After each step the places of the sources that run now, and their targets as `walk` leaves them.
+
+        Raises:
+            Overloaded: not even one fits under the memory limit.
         """
         limit = max(1, _MOST_TOKENS // rules.num_beams)
         for group in groups([len(t) for t in tokens], bound=_BOUND, token_limit=limit):
             left = group.tolist()
             while left:
                 # The longest come first: what the first one needs, each needs at most.
-                fitting = max(1, self.memory.fitting(self.bytes_of(len(tokens[left[0]]), rules)))
-                yield left[:fitting]
-                left = left[fitting:]
+                fitting = self.memory.fitting(self.bytes_of(len(tokens[left[0]]), rules))
+                some, targets, steps = self._begun(left[: max(1, fitting)], tokens, rules)
+                with closing(steps):
+                    yield some, targets
+                    for _ in steps:
+                        yield some, targets
+                left = left[len(some) :]
+
+    def _begun(
+        self, some: list[int], tokens: Sequence[Tokens], rules: Rules
+    ) -> tuple[list[int], list[list[int]], Generator[None]]:
+        """The first step of a batch; of fewer sources where somebody else took the memory meanwhile."""
+        targets = [[rules.start_id] for _ in some]
+        steps = self.walk([tokens[i] for i in some], targets, rules)
+        try:
+            next(steps)
+        except Overloaded:
+            if len(some) == 1:
+                raise
+            return self._begun(some[: len(some) // 2], tokens, rules)
+        return some, targets, steps
 
     def walk(self, tokens: Sequence[Tokens], targets: list[list[int]], rules: Rules) -> Generator[None]:
         """Write the targets of one batch step by step: a step each time the iterator is asked.

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequen
 from dataclasses import dataclass
 from typing import Protocol
 
-from .. import InvalidInput
+from .. import InvalidInput, Unavailable
 from .generation import Generation, Piece, Summary
 from .packing import Tokens
 from .search import Rules
@@ -21,19 +21,19 @@ class Written:
 
 
 class Walks(Protocol):
-    """What writes a batch of targets step by step: see `EncoderDecoder`."""
+    """What writes targets step by step: see `EncoderDecoder.walk_all`."""
 
-    def batches(self, tokens: Sequence[Tokens], rules: Rules) -> Iterator[list[int]]:
-        """Places of sources that run together."""
+    def walk_all(self, tokens: Sequence[Tokens], rules: Rules) -> Generator[tuple[list[int], list[list[int]]]]:
+        """After each step the places of the sources that run now, and their targets."""
 
-    def walk(self, tokens: Sequence[Tokens], targets: list[list[int]], rules: Rules) -> Generator[None]:
-        """A step of all of them each time the iterator is asked."""
+
+_END = object()
 
 
 class Together:
     """Targets that are written side by side. Safe to read from several threads, or from coroutines of one loop.
 
-    Nothing runs ahead of the readers: whoever asks first for more takes the step for all.
+    Nothing runs ahead of the readers: whoever asks first for more takes the step for all that run together.
 
     Attributes:
         rules: of the search.
@@ -43,8 +43,9 @@ class Together:
     def __init__(self, model: Walks, tokens: Sequence[Tokens], rules: Rules) -> None:
         self.rules = rules
         self.targets = [[rules.start_id] for _ in tokens]
-        self._steps = self._walk(model, tokens)
         self._done = [False] * len(tokens)
+        # Without a reference to self: what nobody holds is freed at once, keys and values with it.
+        self._steps = _written(model, tokens, rules, self.targets, self._done)
         self._reading = set(range(len(tokens)))
         self._error: Exception | None = None
         self._step = threading.Lock()
@@ -54,8 +55,8 @@ class Together:
         return len(self.targets)
 
     def ended(self, index: int) -> bool:
-        """Whether a target is complete. Raises what stopped the search."""
-        if self._error is not None:
+        """Whether a target is complete. Raises what stopped the search before it was."""
+        if self._error is not None and not self._done[index]:
             raise self._error
         return self._done[index]
 
@@ -63,27 +64,32 @@ class Together:
         """Take a step for all, unless target `index` is longer than `seen` or complete by now.
 
         Raises:
-            Overloaded: a batch does not fit into memory.
+            Overloaded: not even one source fits into memory.
         """
         with self._step:
-            if self._reading and self._error is None and not self._done[index] and len(self.targets[index]) <= seen:
+            if self._reading and self._waits(index, seen):
                 try:
-                    next(self._steps, None)
+                    stopped = next(self._steps, _END) is _END and not self._done[index]
                 except Exception as error:
                     self._error = error
                     raise
+                if stopped:  # something that is no error ended it, such as an interrupt
+                    self._error = Unavailable("the search was interrupted", hint="generate again")
         self._close_unread()
 
     async def advance_async(self, index: int, seen: int) -> None:
         """The same from a coroutine. One thread works at a time, and the coroutines wait for it."""
         async with self._turn:
-            if not self._done[index] and self._error is None:
+            if self._waits(index, seen):
                 await asyncio.to_thread(self.advance, index, seen)
 
     def leave(self, index: int) -> None:
         """Nobody reads a target any more. With the last one the search ends, after the step that is running."""
         self._reading.discard(index)
         self._close_unread()
+
+    def _waits(self, index: int, seen: int) -> bool:
+        return self._error is None and not self._done[index] and len(self.targets[index]) <= seen
 
     def _close_unread(self) -> None:
         # Whoever holds the lock comes here after letting it go: one of the two sees that nobody reads.
@@ -93,25 +99,31 @@ class Together:
             finally:
                 self._step.release()
 
-    def _walk(self, model: Walks, tokens: Sequence[Tokens]) -> Generator[None]:
-        for some in model.batches(tokens, self.rules):
-            targets = [self.targets[i] for i in some]
-            steps = model.walk([tokens[i] for i in some], targets, self.rules)
-            try:
-                for _ in steps:
-                    self._take(some, targets, last=False)
-                    yield
-            finally:
-                steps.close()
-            self._take(some, targets, last=True)
 
-    def _take(self, some: Sequence[int], targets: Sequence[list[int]], *, last: bool) -> None:
-        """Show the readers what was written. The target of a beam search is there when it is complete."""
-        beams = self.rules.num_beams > 1
-        for index, target in zip(some, targets, strict=True):
-            self.targets[index] = target
-            long = len(target) >= self.rules.max_length or (target[-1] in self.rules.end_ids and len(target) > 1)
-            self._done[index] = last or long or (beams and len(target) > 1)
+def _written(
+    model: Walks, tokens: Sequence[Tokens], rules: Rules, targets: list[list[int]], done: list[bool]
+) -> Generator[None]:
+    """Fills `targets`, and `done` as they are complete; a step each time it is asked.
+
+    The target of a beam search is there when it is complete.
+    """
+    running: list[int] = []
+    steps = model.walk_all(tokens, rules)
+    try:
+        for some, written in steps:
+            for index in set(running) - set(some):
+                done[index] = True
+            running = some
+            for index, target in zip(some, written, strict=True):
+                targets[index] = target
+                began = len(target) > 1
+                long = len(target) >= rules.max_length or (began and target[-1] in rules.end_ids)
+                done[index] = long or (began and rules.num_beams > 1)
+            yield
+    finally:
+        steps.close()
+    for index in running:
+        done[index] = True
 
 
 class Target(Generation):
@@ -139,7 +151,7 @@ class Target(Generation):
         self._decode, self._written = decode, written
         self._stop = stop
         # What comes piece by piece is decoded at each step; among others, that would take their time.
-        self._whole = together.rules.num_beams > 1 or len(together) > 1
+        self._whole = together.rules.num_beams > 1 or (len(together) > 1 and not stop)
         self._summary: Summary | None = None
         self._closed = self._read = False
         self._sent = ""
@@ -183,7 +195,7 @@ class Target(Generation):
         try:
             while not self._closed:
                 ids = list(self._ids)
-                piece, ended = self._next(ids)
+                piece, ended = self._next(ids) if self._whole else await asyncio.to_thread(self._next, ids)
                 if piece is not None:
                     yield piece
                 if ended:

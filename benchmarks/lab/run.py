@@ -51,13 +51,16 @@ def main() -> None:
     before = json.loads(target.read_text("utf-8")) if given.missing and target.exists() else {}
     if before and (before["machine"], before["threads"]) != (wb.machine(), given.threads):
         parser.error(f"the last results are of another machine or number of threads: {before['machine']}")
-    loads = [w for w in loads if w.name not in before.get("workloads", {})]
+    kept = [w for w in loads if w.name in before.get("workloads", {})]
+    loads = [w for w in loads if w not in kept]
     about = {"model": given.model, "title": MODELS[given.model].title}
 
     def save(results: dict[str, Any]) -> None:
         write(target, merged(before, results | about))
 
     results = measured(chosen, model, loads, given.rounds, given.seconds, given.threads, save) if loads else {}
+    if kept := [w for w in kept if lacks_memory(w, before["workloads"])]:  # that run was cut short before it
+        remember(chosen, model, kept, before["workloads"], given.threads, results.setdefault("failed", {}))
     whole = not given.only and not given.workload and "roofline" not in before
     if whole and OURS in (before | results).get("peers", {}):
         bundle = model if given.model == "tagger" else LAB / "made" / model.name / "cloister-int8"
@@ -79,10 +82,18 @@ def write(path: Path, results: dict[str, Any]) -> None:
     unfinished.rename(path)
 
 
+def lacks_memory(load: Workload, rows: dict[str, Any]) -> bool:
+    """Whether a workload of earlier results is without the figures that a run takes last."""
+    return not load.grows and not any("memory" in entry for entry in rows[load.name]["peers"].values())
+
+
 def merged(before: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
     """Results with those of before that they do not have themselves; each workload with the commit it is of."""
     keys = ("failed", "peers", "versions", "workloads")
     if before:
+        again = set(results.get("peers", {})) | ({"roofline"} if "roofline" in results else set())
+        failed = {what: why for what, why in before["failed"].items() if what.removesuffix(", memory") not in again}
+        before = before | {"failed": failed}
         kept = {load: {"commit": before["commit"], **data} for load, data in before["workloads"].items()}
         before = before | {"workloads": kept}
     return before | results | {key: before.get(key, {}) | results.get(key, {}) for key in keys}

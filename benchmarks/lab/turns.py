@@ -23,12 +23,14 @@ NEAR = 4.0
 LONG_MS = 5000.0
 """A run so long is its own warm-up; padding a batch further could only make it longer; and tokenization, a few
 milliseconds, is lost in it: a peer that takes so long is timed without tokenization alone, where it can."""
+COLD_MS = 4 * LONG_MS
+"""A first run so long is not run again to be judged; a shorter one may have been compiling."""
 WARM_TOKENS = 50_000
 """A workload so large is its own warm-up, too."""
 TURN_MS = 400.0
 """A turn repeats its run as often as the workload says, but not for longer than this."""
 ENOUGH_MS = 20_000.0
-"""A peer whose turns took so long together is not asked again in the first rounds."""
+"""A peer whose turns, with tokenization or without, took so long together is not asked again in the first rounds."""
 
 
 class Reference:
@@ -105,7 +107,7 @@ class Turns:
         split = worker.ask("texts", texts=list(load.texts))[0]["split"]
         tried = ways(self._facts[name], load)
         mode, taken = tried[0], 0.0
-        if load.grows and (name, load.kind) in self._known:
+        if load.grows and self._known.get((name, load.kind)) in tried:
             mode = self._known[name, load.kind]  # found at the size before; this one may take minutes
         elif len(tried) > 1:
             mode, taken = best_mode(worker, tried, padding=self._facts[name]["one_batch"])
@@ -119,10 +121,10 @@ class Turns:
         for tokenized in parts if taken <= LONG_MS and load.tokens <= WARM_TOKENS else ():
             ms = float(worker.ask("run", mode=mode, tokenized=tokenized, repeat=1)[0]["ms"][0])
             taken = ms if taken == 0.0 else min(taken, ms)
-            if taken > LONG_MS:
+            if taken > LONG_MS and name != OURS:
                 break
         self._repeats[name] = load.repeat if taken == 0.0 else max(1, min(load.repeat, int(TURN_MS / taken)))
-        if taken > LONG_MS:
+        if taken > LONG_MS and name != OURS:
             parts = parts[:1]
         return entry, parts
 
@@ -184,8 +186,8 @@ def ways(fact: Mapping[str, Any], load: Workload) -> list[str]:
 def best_mode(worker: Worker, modes: Sequence[str], *, padding: bool) -> tuple[str, float]:
     """The faster of a peer's ways of batching, by the second of two runs, and its milliseconds.
 
-    A long run is not repeated. With `padding`, that the peer's own way is one batch padded to the longest, it is not
-    tried after a long run of sorted batches. Raises PeerFailed where none runs.
+    A run so long that no compiling can explain it is not repeated. With `padding`, that the peer's own way is one batch
+    padded to the longest, it is not tried after a long run of sorted batches. Raises PeerFailed where none runs.
     """
     seen: dict[str, float] = {}
     problem: PeerFailed | None = None
@@ -194,7 +196,7 @@ def best_mode(worker: Worker, modes: Sequence[str], *, padding: bool) -> tuple[s
             continue
         try:
             taken = float(worker.ask("run", mode=mode, tokenized=False, repeat=1)[0]["ms"][0])
-            if taken <= LONG_MS:
+            if taken <= COLD_MS:
                 taken = float(worker.ask("run", mode=mode, tokenized=False, repeat=1)[0]["ms"][0])
             seen[mode] = taken
         except PeerFailed as error:

@@ -1,13 +1,14 @@
 """Targets that are written side by side: each is the one it has alone, and all take one run for a step."""
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from cloister import InvalidInput, Overloaded
+from cloister import InvalidInput, Overloaded, Unavailable
 from cloister.runtime import load
 from cloister.runtime.decoder import Batch
 from cloister.runtime.engine import Options
@@ -106,6 +107,71 @@ def test_where_not_all_fit_fewer_run_at_once(engine: Any, monkeypatch: pytest.Mo
     assert [one.text() for one in engine.generate_each(TEXTS, GREEDY)] == wanted
     assert max(batches) == 2
     assert engine.model.memory._held == 0
+
+
+def test_a_stop_text_ends_a_target_as_it_does_alone(engine: Any) -> None:
+    words = engine.generate(TEXTS[0], GREEDY).text().split()
+    options = GenerationOptions(max_tokens=16, num_beams=1, stop=(words[len(words) // 2],))
+    alone = [engine.generate(text, options) for text in TEXTS]
+    together = engine.generate_each(TEXTS, options)
+    assert [one.text() for one in together] == [one.text() for one in alone]
+    assert [one.summary for one in together] == [one.summary for one in alone]
+    assert together[0].summary.completion_tokens < engine.generate_all(TEXTS[:1], GREEDY)[0].summary.completion_tokens
+
+
+def test_memory_that_somebody_took_meanwhile_makes_the_batch_smaller(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [one.text for one in engine.generate_all(TEXTS, GREEDY)]
+    rules, tokens = engine._prepared(TEXTS, GREEDY)
+    limited(engine, 2 * engine.model.bytes_of(max(map(len, tokens)), rules), monkeypatch)
+    monkeypatch.setattr(engine.model.memory, "fitting", lambda each: len(TEXTS))
+    batches = sizes(engine, monkeypatch)
+    assert [one.text for one in engine.generate_all(TEXTS, GREEDY)] == wanted
+    assert max(batches) <= 3
+    assert engine.model.memory._held == 0
+
+
+def test_what_is_complete_can_be_read_after_an_error(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules, tokens = engine._prepared(TEXTS, GREEDY)
+    wanted = engine.generate(max(TEXTS, key=engine.count_tokens), GREEDY).text()
+    limited(engine, engine.model.bytes_of(max(map(len, tokens)), rules), monkeypatch)
+    together = engine.generate_each(TEXTS, GREEDY)
+    longest = max(range(len(TEXTS)), key=lambda i: len(tokens[i]))
+    steps = together[0]._together
+    while not steps._done[longest]:
+        steps.advance(longest, len(steps.targets[longest]))
+    monkeypatch.setattr(engine.model.memory, "limit", 1)
+    with pytest.raises(Overloaded):
+        together[min(range(len(TEXTS)), key=lambda i: len(tokens[i]))].text()
+    assert together[longest].text() == wanted
+
+
+def test_an_interrupt_reaches_every_reader(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: Any, *arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    first, second = engine.generate_each(TEXTS[:2], GREEDY)
+    with monkeypatch.context() as patch:
+        patch.setattr(Batch, "_run", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            first.text()
+    with pytest.raises(Unavailable, match="interrupted"):
+        second.text()
+    assert engine.model.memory._held == 0
+
+
+def test_what_nobody_holds_is_freed_at_once(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(engine, 1 << 40, monkeypatch)
+    together = engine.generate_each(TEXTS, GREEDY)
+    together[0]._together.advance(0, 1)
+    assert engine.model.memory._held > 0
+    gc.disable()
+    try:
+        del together
+        assert engine.model.memory._held == 0
+    finally:
+        gc.enable()
 
 
 def test_messages_are_refused(engine: Any) -> None:
