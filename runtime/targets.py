@@ -155,6 +155,7 @@ class Target(Generation):
         self._summary: Summary | None = None
         self._closed = self._read = False
         self._sent = ""
+        self._seen = 1
 
     @property
     def summary(self) -> Summary:
@@ -179,13 +180,12 @@ class Target(Generation):
         self._begin()
         try:
             while not self._closed:
-                ids = list(self._ids)
-                piece, ended = self._next(ids)
+                piece, ended = self._next()
                 if piece is not None:
                     yield piece
                 if ended:
                     return
-                self._together.advance(self._index, len(ids))
+                self._together.advance(self._index, self._seen)
         finally:
             self.close()
 
@@ -194,13 +194,12 @@ class Target(Generation):
         self._begin()
         try:
             while not self._closed:
-                ids = list(self._ids)
-                piece, ended = self._next(ids) if self._whole else await asyncio.to_thread(self._next, ids)
+                piece, ended = self._next() if self._whole else await asyncio.to_thread(self._next)
                 if piece is not None:
                     yield piece
                 if ended:
                     return
-                await self._together.advance_async(self._index, len(ids))
+                await self._together.advance_async(self._index, self._seen)
         finally:
             self.close()
 
@@ -209,15 +208,21 @@ class Target(Generation):
             raise InvalidInput("a generation is read once", hint="generate again")
         self._read = True
 
-    def _next(self, ids: list[int]) -> tuple[Piece | None, bool]:
+    def _next(self) -> tuple[Piece | None, bool]:
         """What is new in a target, and whether that was all. Raises what stopped the search."""
-        if self._together.ended(self._index):
-            return self._last(self._ids), True
+        ended = self._together.ended(self._index)
+        ids, seen = list(self._ids), self._seen
+        self._seen = len(ids)
+        if self._stop and self._together.rules.num_beams == 1:
+            # Others may have taken several steps since this one was read: it ends where it would alone.
+            for count in range(seen + 1, len(ids) + 1):
+                if any(s in text for text in [self._decode(ids[1:count])] for s in self._stop):
+                    return self._last(ids[:count]), True
+        if ended:
+            return self._last(ids), True
         if self._whole or len(ids) == 1:
             return None, False
         text = self._decode(ids[1:])
-        if any(s in text for s in self._stop):
-            return self._last(ids), True
         held = max((len(s) for s in self._stop), default=1) - 1
         ready = text[: len(text) - held].rstrip(" \ufffd")
         if not ready.startswith(self._sent) or len(ready) == len(self._sent):
