@@ -63,13 +63,18 @@ class Worker:
             answer, rows = receive(self._process.stdout)
             self._signal(signal.SIGSTOP)
         except (EOFError, OSError) as error:
-            said = f"no answer within {self._limit:g} s" if expired.is_set() else "its process ended"
+            said = f"no answer within {self._limit:g} s" if expired.is_set() else self._reason()
             raise PeerFailed(f"{said}; its output is in .lab/logs") from error
         finally:
             late.cancel()
         if "error" in answer:
             raise PeerFailed(answer["error"])
         return answer, rows
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
 
     def close(self) -> None:
         """End the process."""
@@ -81,6 +86,15 @@ class Worker:
                     stream.close()
                 except BrokenPipeError:  # a request that was cut short is still in the buffer
                     continue
+
+    def _reason(self) -> str:
+        try:
+            code = self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            return "it closed its output"
+        if code == -signal.SIGKILL:
+            return "the system ended its process, as it does when memory runs out"
+        return f"its process ended with {code}"
 
     def _end(self, expired: threading.Event) -> None:
         expired.set()

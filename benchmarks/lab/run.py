@@ -23,7 +23,7 @@ from cloister.runtime.processor import available_threads
 from .models import MODELS
 from .peers import NOT_RUN, OURS, REFERENCE, ROOT, Peer, of_model
 from .process import PeerFailed, Worker
-from .starting import LAB, prepared, remember, versions
+from .starting import LAB, prepared, remember, revive, versions
 from .turns import Turns
 from .workloads import Workload, workloads
 
@@ -141,6 +141,7 @@ def measured(
         results["peers"] = facts = prepared(peers, model, threads, workers, failed)
         turns = Turns(workers, facts, failed, rounds, seconds)
         for load in loads:
+            revive(peers, model, threads, workers)
             print(f"measuring {load.name}", flush=True)
             rows[load.name] = turns(load) | {"commit": results["commit"]}
             save(results)

@@ -3,6 +3,7 @@
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ def prepared(
             if peer.name in workers:
                 workers.pop(peer.name).close()
     return facts
+
+
+def revive(peers: Sequence[Peer], model: Path, threads: int, workers: dict[str, Worker]) -> None:
+    """Start again what ended in a workload, so that it takes part in the next; what does not start ends there, too."""
+    for peer in peers:
+        if peer.name in workers and workers[peer.name].ended:
+            with suppress(PeerFailed):
+                workers[peer.name], _ = started(peer, model, threads, workers[peer.name])
 
 
 def started(peer: Peer, model: Path, threads: int, before: Worker | None) -> tuple[Worker, dict[str, Any]]:

@@ -44,6 +44,7 @@ def peers() -> list[Peer]:
         Here("broken", "here", "counting", {"fails": "prepare"}),
         Here("breaks later", "here", "counting", {"fails": "run"}),
         Here("dies", "here", "counting", {"fails": "exit"}),
+        Here("killed", "here", "counting", {"fails": "kill"}),
         Missing("absent", "missing", "counting"),
     ]
 
@@ -72,7 +73,9 @@ def test_every_peer_is_in_the_report_or_named_with_its_reason(tmp_path: Path, mo
     assert timed[OURS]["cosine"]["least"] == pytest.approx(1)
     for name, why in (
         ("broken", "cannot prepare"),
-        ("dies", "ended"),
+        ("dies", "ended with 3"),
+        ("killed, mixed", "memory runs out"),
+        ("killed, growth 100", "memory runs out"),  # it was started again
         ("absent", "make lab"),
         ("breaks later, mixed", "cannot run"),
     ):
@@ -386,7 +389,7 @@ def test_all_runs_of_cloister_count_for_its_growth() -> None:
 
 def test_a_way_that_would_pad_too_much_is_not_tried() -> None:
     both = {"modes": ["default", "sorted"], "one_batch": True}
-    many = Workload("many", ("a",) * 1000, 1, (100,) * 1000)
+    many = Workload("many", ("a",) * 1000, 1, (33,) * 1000)
     assert many.padded > turns.PADDED
     assert turns.ways(both, many) == ["sorted"]
     assert turns.ways({**both, "one_batch": False}, many) == ["default", "sorted"]

@@ -34,6 +34,8 @@ class Counting:
         return self.whole(mode)
 
     def whole(self, mode: str) -> NDArray[np.float32]:
+        if self.fails == "kill" and self._texts != ["how long does a parcel take to arrive"]:
+            os.kill(os.getpid(), signal.SIGKILL)
         rows = np.array([[1 + text.count(letter) for letter in "aeiou"] for text in self._texts], np.float32)
         return np.asarray(self.sign * rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
