@@ -15,7 +15,7 @@ lab-run: lab ## MiniLM beside all peers: mixed, uniform, single; run nothing els
 	$(BIN)/python -m benchmarks.lab.redaction
 	$(MAKE) lab-report
 
-lab-full: lab ## what lab-run leaves out: 500 texts, long documents, growth to 100,000 tokens, the other models (2 hours)
+lab-full: lab ## what lab-run leaves out: 500 texts, long documents, growth to 100,000 tokens, the other models (hours)
 	$(BIN)/python -m benchmarks.lab.run --full --missing
 	for model in bert-base distilbert xlmr-base tagger; do $(BIN)/python -m benchmarks.lab.run --model $$model || exit 1; done
 	$(MAKE) lab-report

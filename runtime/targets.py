@@ -216,7 +216,8 @@ class Target(Generation):
         if self._stop and self._together.rules.num_beams == 1:
             # Others may have taken several steps since this one was read: it ends where it would alone.
             for count in range(seen + 1, len(ids) + 1):
-                if any(s in text for text in [self._decode(ids[1:count])] for s in self._stop):
+                text = self._decode(ids[1:count])
+                if any(s in text for s in self._stop):
                     return self._last(ids[:count]), True
         if ended:
             return self._last(ids), True
