@@ -21,10 +21,10 @@ FIRST = 3
 """Rounds that every peer runs; after them only those go on whose time is near Cloister's."""
 NEAR = 4.0
 """Times Cloister's median that still is near."""
-LONG_MS = 5000.0
+LONG_MS = 2000.0
 """A run so long is its own warm-up; padding a batch further could only make it longer; and tokenization, a few
 milliseconds, is lost in it: a peer that takes so long is timed without tokenization alone, where it can."""
-COLD_MS = 4 * LONG_MS
+COLD_MS = 20_000.0
 """A first run so long is not run again to be judged; a shorter one may have been compiling."""
 WARM_TOKENS = 50_000
 """A workload so large is its own warm-up, too."""
