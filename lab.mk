@@ -15,7 +15,7 @@ lab-run: lab ## MiniLM beside all peers: mixed, uniform, single; run nothing els
 	$(BIN)/python -m benchmarks.lab.redaction
 	$(MAKE) lab-report
 
-lab-full: lab ## what lab-run leaves out: 500 texts, long documents, growth to 100,000 tokens, the other models (hours)
+lab-full: lab ## what lab-run leaves out: 500 texts, long documents, growth to 100,000 tokens, the other models (about 2 hours)
 	$(BIN)/python -m benchmarks.lab.run --full --missing
 	for model in bert-base distilbert xlmr-base tagger; do $(BIN)/python -m benchmarks.lab.run --model $$model || exit 1; done
 	$(MAKE) lab-report
@@ -23,7 +23,7 @@ lab-full: lab ## what lab-run leaves out: 500 texts, long documents, growth to 1
 lab-redaction: install .lab/redaction/.installed ## Cloister's patterns beside tools that find personal data without a model
 	$(BIN)/python -m benchmarks.lab.redaction
 
-lab-report: install ## .lab/report/index.html, benchmarks/REPORT.md and README's table from the last run
+lab-report: install ## .lab/report/index.html, benchmarks/REPORT.md and README's summary from the last run
 	$(BIN)/python -m benchmarks.lab.report
 
 .PHONY: bench-regression bench-baseline

@@ -1,4 +1,4 @@
-"""The report as Markdown: benchmarks/REPORT.md, and the table of the README."""
+"""The report as Markdown: benchmarks/REPORT.md, and the summary of the README."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +27,41 @@ def workload(document: Results, load: str, part: str) -> str:
         shown = [f"{name} ({entry['mode']})", *(f"{times[k]:.2f}" for k in ("min", "median", "p95"))]
         found.append([*shown, ratio(peers, name, part), cosine(entry)])
     return table(found)
+
+
+def summary(documents: Sequence[Results]) -> str:
+    """What the README shows: the first model's mixed traffic, where others are faster, which figures are missed."""
+    first = documents[0]
+    missed = [f for f in judge.judged(documents) if f.state == "missed"]
+    parts = [
+        "",
+        f"{first['machine']}; {first['date']}; the 64 texts, tokenization excluded:\n",
+        workload(first, "mixed", "excluded"),
+        "Faster than Cloister int8, by the whole interval, and the share of its time:\n",
+        *(losses(first) or ["- nobody"]),
+        "",
+        "Wanted and missed:\n",
+        *([f"- {f.name}: {f.got}, wanted {f.wanted}" for f in missed] or ["- nothing"]),
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def losses(document: Results) -> list[str]:
+    """A line for each peer that is faster somewhere; with tokenization only where there is no time without it.
+
+    Sizes of batches and lengths are left to the whole report: uniform texts stand for them.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for lost in judge.losses(document):
+        wrong = " (wrong)" if lost.least_cosine is not None and lost.least_cosine < judge.WRONG else ""
+        peers = document["workloads"][lost.load]["peers"]
+        timed = lost.part == "excluded" or "excluded" not in peers[lost.peer]
+        if timed and lost.load.split()[0] not in ("batch", "length"):
+            found.setdefault(lost.peer, {})[lost.load] = f"{lost.ratio['median']:.2f}{wrong}"
+    return [
+        f"- {peer}: " + ", ".join(f"{load} {share}" for load, share in loads.items()) for peer, loads in found.items()
+    ]
 
 
 def ratio(peers: dict[str, Any], name: str, part: str) -> str:

@@ -1,4 +1,4 @@
-"""`make lab-report`: all models' results become one HTML page, benchmarks/REPORT.md and the README's table."""
+"""`make lab-report`: all models' results become one HTML page, benchmarks/REPORT.md and the README's summary."""
 
 import json
 from pathlib import Path
@@ -20,8 +20,7 @@ def main() -> None:
     (folder / "index.html").write_text(page(documents, redacted), "utf-8")
     (ROOT / "benchmarks" / "REPORT.md").write_text(markdown.report(documents, redacted), "utf-8")
     readme = ROOT / "README.md"
-    table = markdown.workload(documents[0], "mixed", "excluded")
-    readme.write_text(filled(readme.read_text("utf-8"), table), "utf-8")
+    readme.write_text(filled(readme.read_text("utf-8"), markdown.summary(documents)), "utf-8")
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
@@ -32,13 +31,13 @@ def read(folder: Path) -> list[dict[str, Any]]:
     return sorted(found, key=lambda document: document.get("model", "minilm") != "minilm")
 
 
-def filled(text: str, table: str) -> str:
-    """A text with the table between its markers. Raises ValueError where it has none."""
+def filled(text: str, summary: str) -> str:
+    """A text with the summary between its markers. Raises ValueError where it has none."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError("the README has no markers for the lab's table")
-    return f"{before}{BEGIN}\n{table}{END}{after}"
+        raise ValueError("the README has no markers for the lab's summary")
+    return f"{before}{BEGIN}\n{summary}{END}{after}"
 
 
 if __name__ == "__main__":

@@ -118,7 +118,8 @@ def states(*documents: dict[str, Any], causes: dict[str, str] | None = None) -> 
     return {j.name: j for j in judge.judged(documents, causes or {})}
 
 
-def test_figures_are_judged_by_the_rounds_ratios_and_misses_have_a_cause() -> None:
+def test_figures_are_judged_by_the_rounds_ratios_and_misses_have_a_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "read_causes", dict)
     optimum, openvino = "optimum-onnx int8 (AVX512-VNNI)", "OpenVINO int8 (NNCF)"
     mixed = {OURS: [10.0, 20.0, 10.0], optimum: [31.0, 64.0, 30.5], openvino: [17.0, 34.0, 17.0]}
     uniform = {OURS: [13.0, 26.0, 13.0], openvino: [10.0, 20.0, 10.0]}
@@ -240,7 +241,19 @@ def test_the_exponent_agrees_with_scipy() -> None:
         figures.exponent([5.0], [1.0])
 
 
-def test_the_readme_gets_its_table_between_the_markers() -> None:
+def test_the_readme_shows_losses_and_misses_beside_the_table() -> None:
+    openvino = "OpenVINO int8 (NNCF)"
+    mixed = {OURS: [100.0] * 5, openvino: [150.0] * 5}
+    single = {OURS: [2.0] * 5, openvino: [1.0] * 5, "fast and wrong": [1.5] * 5}
+    got = markdown.summary([document(mixed=mixed, single_1x16=single, batch_4=single)])
+    assert f"- {openvino}: single 1x16 0.50\n" in got
+    assert "- fast and wrong: single 1x16 0.75 (wrong)\n" in got
+    assert "batch 4" not in got
+    assert f"- minilm, mixed, {openvino}: 1.50 [1.50, 1.50], wanted its time ≥ 1.8 × ours" in got
+    assert "- nobody" in markdown.summary([document(mixed=mixed)])
+
+
+def test_the_readme_gets_its_summary_between_the_markers() -> None:
     given = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
     assert report.filled(given, "new\n") == f"before\n{report.BEGIN}\nnew\n{report.END}\nafter\n"
     with pytest.raises(ValueError, match="no markers"):
