@@ -200,6 +200,11 @@ class Loss:
     least_cosine: float | None
 
 
+def wrong(least_cosine: float | None) -> bool:
+    """Whether an answer is to be marked as wrong; one that was not compared is not."""
+    return least_cosine is not None and least_cosine < WRONG
+
+
 def losses(document: Results) -> list[Loss]:
     """Where a peer is surely faster, wrong answers among them."""
     found = []

@@ -32,10 +32,11 @@ def workload(document: Results, load: str, part: str) -> str:
 def summary(documents: Sequence[Results]) -> str:
     """What the README shows: the first model's mixed traffic, where others are faster, which figures are missed."""
     first = documents[0]
+    texts = first["workloads"]["mixed"]["texts"]
     missed = [f for f in judge.judged(documents) if f.state == "missed"]
     parts = [
         "",
-        f"{first['machine']}; {first['date']}; the 64 texts, tokenization excluded:\n",
+        f"{first['machine']}; {first['date']}; {texts} texts of mixed length, tokenization excluded:\n",
         workload(first, "mixed", "excluded"),
         "Faster than Cloister int8, by the whole interval, and the share of its time:\n",
         *(losses(first) or ["- nobody"]),
@@ -54,7 +55,7 @@ def losses(document: Results) -> list[str]:
     """
     found: dict[str, dict[str, str]] = {}
     for lost in judge.losses(document):
-        wrong = " (wrong)" if lost.least_cosine is not None and lost.least_cosine < judge.WRONG else ""
+        wrong = " (wrong)" if judge.wrong(lost.least_cosine) else ""
         peers = document["workloads"][lost.load]["peers"]
         timed = lost.part == "excluded" or "excluded" not in peers[lost.peer]
         if timed and lost.load.split()[0] not in ("batch", "length"):
@@ -78,7 +79,7 @@ def cosine(entry: dict[str, Any]) -> str:
     found = entry.get("cosine")
     if found is None:
         return "not compared"
-    return f"{found['least']:.4f} / {found['mean']:.4f}" + (" **wrong**" if found["least"] < judge.WRONG else "")
+    return f"{found['least']:.4f} / {found['mean']:.4f}" + (" **wrong**" if judge.wrong(found["least"]) else "")
 
 
 def report(documents: Sequence[Results], redacted: Results | None = None) -> str:
@@ -108,7 +109,7 @@ def of_model(document: Results) -> list[str]:
     parts.append("Faster than Cloister int8, by the whole interval:\n" if lost else "No peer is surely faster.\n")
     parts += [
         f"- {x.load}, tokenization {x.part}: {x.peer}, {x.ratio['median']:.2f} of Cloister's time"
-        + ("" if x.least_cosine is None or x.least_cosine >= judge.WRONG else f" (wrong: {x.least_cosine:.3f})")
+        + (f" (wrong: {x.least_cosine:.3f})" if judge.wrong(x.least_cosine) else "")
         for x in lost
     ] + ([""] if lost else [])
     for load, data in document["workloads"].items():

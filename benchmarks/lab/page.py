@@ -178,7 +178,7 @@ def _badge(text: str, kind: str) -> str:
 
 
 def _wrong(least: float | None) -> str:
-    return _badge("wrong", "wrong") if least is not None and least < judge.WRONG else ""
+    return _badge("wrong", "wrong") if judge.wrong(least) else ""
 
 
 def _growth(document: Results) -> str:
