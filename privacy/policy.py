@@ -118,7 +118,7 @@ class Policy:
 
     Attributes:
         name: what it is called.
-        placeholders: `numbered` (`<PHONE_NUMBER_1>`) or `random` (64 random bits instead of the number).
+        placeholders: `numbered` (`<PHONE_NUMBER_1>`) or `random` (16 random hexadecimal digits instead of the number).
         on_failure: `refuse` raises when a recognizer fails, `mask` lets nothing of the segment through but a mark.
         output: what happens to values in a language model's answer that were not in the request: `pass` counts them,
             `mask` writes `<ENTITY>` in their place, `stop` ends the answer before them.

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 import subprocess
 import sys
 import traceback
@@ -32,6 +33,17 @@ def test_numbered_placeholders_and_restore(balanced: Redactor) -> None:
     first = redaction.spans[0]
     assert TEXT[first.start : first.end] == "415-555-0132"
 
+
+def test_random_placeholders_are_no_numbers(balanced: Redactor, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(["4661501788563665", "16922955086b5db3", "a1b2c3d4e5f60718"])  # a card, a phone's number and more
+    with monkeypatch.context() as patch:
+        patch.setattr(secrets, "token_hex", lambda length: next(drawn))
+        (text,) = balanced.redact_together(["Call 415-555-0132"]).texts
+    assert text == "Call <PHONE_NUMBER_a1b2c3d4e5f60718>"
+    assert balanced.redact("<PHONE_NUMBER_4661501788563665>").spans  # else the next line shows nothing
+    calls = [f"Call 415-555-{number:04d}" for number in range(500)]
+    texts = balanced.redact_together(calls).texts
+    assert not any(balanced.redact(text).spans for text in texts)
 
 def test_numbers_in_the_input_are_skipped(balanced: Redactor) -> None:
     text = "See <PHONE_NUMBER_1>; call 415-555-0132."

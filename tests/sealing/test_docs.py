@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from cloister.privacy import keygen
 from tests.support.service import Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,10 +39,8 @@ def test_the_walk_through_runs_as_written(tmp_path: Path) -> None:
 
 
 def test_the_readme_runs_as_written(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```sh\n(cloister seal .*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    (code,) = re.findall(r"```sh\n(cloister keygen .*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     (tmp_path / "my-bundle").symlink_to(ROOT / "tests" / "data" / "bundle_v1")
-    keygen.generate(tmp_path / "device", "device")
-    keygen.generate(tmp_path / "publisher", "publisher")
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(["bash", "-euc", code], cwd=tmp_path, env=environment, capture_output=True, check=True)
     assert b'"label"' in done.stdout
