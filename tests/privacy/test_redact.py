@@ -45,6 +45,7 @@ def test_random_placeholders_are_no_numbers(balanced: Redactor, monkeypatch: pyt
     texts = balanced.redact_together(calls).texts
     assert not any(balanced.redact(text).spans for text in texts)
 
+
 def test_numbers_in_the_input_are_skipped(balanced: Redactor) -> None:
     text = "See <PHONE_NUMBER_1>; call 415-555-0132."
     redaction = balanced.redact(text)
