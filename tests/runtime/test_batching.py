@@ -337,15 +337,18 @@ def test_idle_workers_share_what_waits(make: Make) -> None:
     gate = threading.Event()
     model = Upper(gate)
     scheduler = make(model, workers=2, batch=1000, queue=10_000)
-    warm = [scheduler.submit(["a"]), scheduler.submit(["b" * 30])]
+    warm = []
+    for text in ("a", "b" * 30):
+        warm.append(scheduler.submit([text]))
+        assert model.entered.acquire(timeout=10)  # by one worker each: they are two batches to learn the speed from
     gate.set()
     for ticket in warm:
         ticket.result()
-    while scheduler.running:
+    while scheduler._idle < 2:  # a worker that has answered may not wait yet, and only one that waits gets a share
         time.sleep(0)
     gate.clear()
     ticket = scheduler.submit(["x" * 100] * 8)
-    for _ in range(2 + 2):
+    for _ in range(2):
         assert model.entered.acquire(timeout=10)
     gate.set()
     ticket.result()
