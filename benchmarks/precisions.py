@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks import workbench as wb
 from benchmarks.fidelity import source_vectors, vectors
-from cloister.export import export, nbits, pipeline, quantize
+from cloister.export import export, nbits, pipeline, scales
 from cloister.export import variants as making
 from cloister.export.head import HeadOptions, settle
 from cloister.export.source import read as read_model
@@ -107,18 +107,18 @@ def _roundings(drafts: making.Drafts, tokens: Any, wanted: Any) -> None:
 
     def scaled(largest: int) -> Callable[[Any], Any]:
         def columns(weight: Any) -> Any:
-            scale = np.maximum(np.abs(weight).max(0), quantize.TINY).astype(np.float32) / np.float32(largest)
+            scale = np.maximum(np.abs(weight).max(0), scales.TINY).astype(np.float32) / np.float32(largest)
             return np.rint(weight / scale).astype(np.int8), scale
 
         return columns
 
     ways = {
         "8 bits, saturates": scaled(127),
-        "pairs bounded (Cloister)": quantize.quantize_columns,
+        "pairs bounded (Cloister)": scales.quantize_columns,
         "7 bits": scaled(64),
     }
     for name, way in ways.items():
-        with patch.object(quantize, "quantize_columns", way):
+        with patch.object(scales, "quantize_columns", way):
             print(f"  {name:<26}{_fidelity(drafts, tokens, wanted, 'int8')}")
 
 

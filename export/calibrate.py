@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from ..runtime.packing import Tokens, groups, pack, pad
 from ..runtime.session import Arrays, Session
 from .graph import in_memory
-from .quantize import Linear, Observed
+from .quantize import Linear
+from .scales import Observed
 
 Floats = NDArray[np.float32]
 
@@ -55,15 +56,21 @@ def observe_runs(
         model.graph.outputs.clear()
         model.graph.outputs.extend(kept)
     random = np.random.default_rng(_SEED)
-    largest: dict[str, Floats] = {}
+    least: dict[str, Floats] = {}
+    most: dict[str, Floats] = {}
     rows: dict[str, list[Floats]] = {name: [] for name in names}
     for arrays in runs:
         for name, output in zip(names, session.run(arrays, names), strict=True):
             seen = output.reshape(-1, output.shape[-1])
-            peak = np.abs(seen).max(0, initial=0.0)  # an expert may get no token of a group
-            largest[name] = np.maximum(largest[name], peak) if name in largest else peak
+            # From zero, since an expert may get no token of a group.
+            low, high = seen.min(0, initial=0.0), seen.max(0, initial=0.0)
+            least[name] = np.minimum(least.get(name, low), low)
+            most[name] = np.maximum(most.get(name, high), high)
             rows[name].append(random.permutation(seen)[: rows_kept // _GROUPS])
-    return {name: Observed(largest[name], random.permutation(np.concatenate(rows[name]))[:rows_kept]) for name in names}
+    return {
+        name: Observed(least[name], most[name], random.permutation(np.concatenate(rows[name]))[:rows_kept])
+        for name in names
+    }
 
 
 def _arrays(

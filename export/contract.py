@@ -4,7 +4,7 @@ The source model in PyTorch and each variant answer the same labelled examples. 
 the budget, its layers are ranked by the relative error that quantization leaves in each of them, known from one pass of
 float activations, and then
 
-1. every layer takes the smoothing strength with the least error, whatever it costs in speed;
+1. every layer takes the smoothing and the steps with the least error, whatever they cost in speed;
 2. the layers with the largest error return to float: 1, 2, 4, … of them until the budget is kept and the outputs are
    within the limits of the precision, at most half;
 3. the number is bisected, and each of them that turns out not to be needed goes back to integers.
@@ -28,7 +28,7 @@ from ..runtime.tokens import TextTokenizer
 from . import metrics, parity
 from .evaluate import Answers, Evaluation, evaluation
 from .labelled import Labelled
-from .quantize import Choice
+from .scales import Choice
 from .source import Source
 from .steps import Step
 from .variants import Draft, Drafts
@@ -60,13 +60,17 @@ class Contract:
 
 @dataclass(frozen=True)
 class Layer:
-    """One group of linear layers in the report: how it runs, and the relative error quantization leaves in it."""
+    """One group of linear layers in the report: how it runs, and the relative error quantization leaves in it.
+
+    `step` is the activations', None where each row has its own.
+    """
 
     name: str
     error: float
     strength: float
     zero_point: int
     in_float: bool
+    step: float | None
 
 
 @dataclass(frozen=True)
@@ -226,8 +230,8 @@ class _Search:
             return self._kept(draft, answers, trial, choices, set())
         if not choices:
             raise self._failed(0)
-        if self._precision == "int8":  # int4 has no smoothing to choose
-            choices, self._strengths = self._drafts.plan("int8", gain=1.0), "least error"
+        if self._precision == "int8":  # int4 has nothing to choose
+            choices, self._strengths = self._drafts.plan("int8", least_error=True), "least error"
             draft, answers, trial = self._with(choices, set())
             if trial.kept:
                 return self._kept(draft, answers, trial, choices, set())
@@ -285,7 +289,7 @@ class _Search:
     def _kept(self, draft: Draft, answers: Answers, trial: Trial, choices: Sequence[Choice], floats: set[int]) -> Kept:
         names = self._drafts.names if choices else []
         layers = [
-            Layer(name, choice.error, choice.strength, choice.zero, number in floats)
+            Layer(name, choice.error, choice.strength, choice.zero, number in floats, choice.step)
             for number, (name, choice) in enumerate(zip(names, choices, strict=True))
         ]
         accuracy = self._court.accuracy(answers, trial, [layer.name for layer in layers if layer.in_float])

@@ -43,7 +43,7 @@ def _fold_one(graph: ir.Graph, norm: ir.Node) -> bool:
     residual = sums[0]
     other = residual.inputs[1] if residual.inputs[0] is normed else residual.inputs[0]
     inner = _biased(other)
-    outer = [_only_bias(product) for product in products]
+    outer = [only_bias(product) for product in products]
     if other is None or inner is None or len(other.uses()) != 1 or other.is_graph_output():
         return False
     total, bias_value = inner
@@ -85,7 +85,7 @@ def _biased(value: ir.Value | None) -> tuple[ir.Value, ir.Value] | None:
     return None
 
 
-def _only_bias(product: ir.Node) -> tuple[ir.Node, int] | None:
+def only_bias(product: ir.Node) -> tuple[ir.Node, int] | None:
     """The one sum with a constant vector that reads a product, and which of its inputs the vector is."""
     uses = list(product.outputs[0].uses())
     if len(uses) != 1 or product.outputs[0].is_graph_output() or uses[0].node.op_type != "Add":
@@ -109,7 +109,7 @@ def fold_into_values(graph: ir.Graph, context: ir.Value, factors: Floats) -> boo
     gather = _upstream(node.inputs[2], "Gather")
     total = None if gather is None else _upstream(gather.inputs[0], "Add")
     product = None if total is None else _upstream(total.inputs[0], "MatMul")
-    found = None if product is None else _only_bias(product)
+    found = None if product is None else only_bias(product)
     if product is None or found is None or found[0] is not total:
         return False
     matrix, bias = product.inputs[1], found[0].inputs[found[1]]

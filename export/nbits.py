@@ -15,7 +15,8 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from .graph import MICROSOFT, Editor, clean, replace
-from .quantize import TINY, Choice, Linear, Observed, constant_matrix, merged
+from .quantize import Linear, constant_matrix, merged
+from .scales import TINY, Choice, Observed
 
 Floats = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import InvalidInput
+from .. import DriftError, InvalidInput
 from ..runtime import bundle, golden
 from ..runtime.manifest import FORMAT_VERSION, Component, Head, Manifest, Precision, TokenizerSettings, Variant
 from ..runtime.manifest import Source as Provenance
@@ -141,6 +141,9 @@ def export(
         if trial is not None:
             kept[name] = contracts.keep(trial, drafts, draft, choices, step, close_to_source)
             draft = kept[name].draft
+        elif any(choice.step is not None for choice in choices):
+            with step("Comparing one step for all rows with the source model"):
+                draft = _closer(drafts, draft, close_to_source)
         made.append(draft)
     with step("Comparing with the source model"):
         stored = store({draft.precision: draft.model for draft in made}, "encoder")
@@ -176,6 +179,15 @@ def export(
     with step("Writing the bundle"):
         digest = bundle.write(target, manifest, files, force=force)
     return report(target, manifest, digest, started)
+
+
+def _closer(drafts: Drafts, draft: Draft, gate: contracts.Gate) -> Draft:
+    """An int8 variant as it is where it is within the limits, else with the least error, whatever it costs."""
+    try:
+        gate(draft)
+    except DriftError:
+        return drafts.draft("int8", drafts.plan("int8", least_error=True))
+    return draft
 
 
 def _precisions(asked: str | Sequence[str]) -> list[Precision]:

@@ -1,14 +1,8 @@
-"""Row-wise int8: each token's activation row gets its own scale, after outliers were moved into the weights.
+"""Linear layers to int8: which there are, and the operators that stand for them. Their numbers come from `scales`.
 
-For a linear layer `y = x @ W`, with every step per row of x (a token) and per column of W (an output channel):
-
-    x' = x / s                                  s: SmoothQuant factors per input channel, folded into W
-    q  = clip(round(x' / scale) + zero, 0, 255)   scale: one per row, from the row's own largest magnitude
-    y  = scale * (q - zero) @ Wq * wscale       an exact int32 sum: no row depends on another
-
-Row scales follow "per-token" quantization as in ZeroQuant (Yao et al., 2022, arXiv:2206.01861); the factors
-`s = max|x|^a / max|W|^(1-a)` are SmoothQuant's (Xiao et al., 2022, arXiv:2211.10438), with the strength `a` chosen
-for each layer by the error it leaves on calibration rows.
+Where rows have their own steps, each takes a search for its largest magnitude before the product and a multiplication
+behind it. With one step for all rows, as behind layer norms, both are gone: the product itself knows the step, and adds
+the bias.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,22 +12,18 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from .fold import approximate_gelu, fold_into_values
-from .graph import MICROSOFT, Editor, clean, constant, nodes_of, replace, scope
+from . import scales
+from .fold import approximate_gelu, fold_into_values, only_bias
+from .graph import MICROSOFT, Editor, clean, constant, nodes_of, replace, scope, through_views
+from .scales import FIXED_LOSS, SMOOTHING_GAIN, TINY, Choice, Observed
 
 Floats = NDArray[np.float32]
 
-STRENGTHS = (0.35, 0.5, 0.65, 0.8)
-TINY = 1e-8
-SMOOTHING_GAIN = 1.1
-"""How many times smaller smoothing must make the error before its multiplication per token is paid."""
-
 _GELU_MINIMUM = 0.17005  # |min of x * Phi(x)|, rounded up; the tanh approximation's minimum is not below it
 _LOWER_BOUND = {"Gelu": _GELU_MINIMUM, "Relu": 0.0}
-_ZERO_POINTS = (64, 32, 16, 8)
+_NORMS = ("LayerNormalization", "RMSNormalization")
 _MINIMUM_TABLE_ROWS = 256
 _CHOSEN_COLUMNS = 8192
-_COLUMNS_AT_ONCE = 16_384
 
 
 @dataclass
@@ -45,39 +35,14 @@ class Linear:
         products: the MatMul nodes, grouped by input in the order of `inputs`.
         weights: distinct weight initializers `[in, out]`.
         bound: largest magnitude a negative input can have, None where unknown.
+        normalized: whether all inputs come straight from layer norms.
     """
 
     inputs: list[ir.Value]
     products: list[list[ir.Node]]
     weights: list[ir.Value]
     bound: float | None
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What calibration saw of one value: `largest [channels]` over all rows, and a sample of `rows [n, channels]`."""
-
-    largest: Floats
-    rows: Floats
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How one group of layers is quantized, and the relative error that this left on the sample.
-
-    Attributes:
-        strength: SmoothQuant's alpha, 0 where no factors are applied.
-        factors: `[channels]`, None where no factors are applied.
-        zero: the activations' zero point.
-        floor: smallest magnitude a row's scale is computed from.
-        error: `||y' - y|| / ||y||` on calibration rows.
-    """
-
-    strength: float
-    factors: Floats | None
-    zero: int
-    floor: float
-    error: float
+    normalized: bool
 
 
 def linears(graph: ir.Graph, stack: str | tuple[str, ...]) -> list[Linear]:
@@ -99,7 +64,8 @@ def linears(graph: ir.Graph, stack: str | tuple[str, ...]) -> list[Linear]:
         if source is None:
             continue
         key = tuple(w.name or "" for w in weights)
-        group = found.setdefault(key, Linear([], [], weights, _lower_bound(source)))
+        group = found.setdefault(key, Linear([], [], weights, _lower_bound(source), True))
+        group.normalized &= _is_normalized(source)
         group.inputs.append(source)
         group.products.append(products)
     return list(found.values())
@@ -130,86 +96,15 @@ def _split(graph: ir.Graph, node: ir.Node) -> None:
     replace(node, total)
 
 
+def _is_normalized(value: ir.Value) -> bool:
+    seen = through_views(value)
+    producer = None if seen is None else seen.producer()
+    return producer is not None and producer.op_type in _NORMS
+
+
 def _lower_bound(value: ir.Value) -> float | None:
     producer = value.producer()
     return None if producer is None else _LOWER_BOUND.get(producer.op_type)
-
-
-def choose(observed: Observed, weight: Floats, bound: float | None, gain: float = SMOOTHING_GAIN) -> Choice:
-    """Pick smoothing strength and zero point with the least error on the sampled rows.
-
-    Smoothing is kept only where it makes the error `gain` times smaller: it costs a multiplication per token.
-
-    Shape: weight `[in, out]`.
-    """
-    wanted = observed.rows @ weight
-    options = [_try(observed, weight, wanted, strength, bound) for strength in (0.0, *STRENGTHS)]
-    best = min(options, key=lambda c: c.error)
-    return options[0] if options[0].error <= gain * best.error else best
-
-
-def _try(observed: Observed, weight: Floats, wanted: Floats, strength: float, bound: float | None) -> Choice:
-    factors = _factors(observed.largest, weight, strength) if strength else None
-    rows = observed.rows if factors is None else observed.rows / factors
-    scaled = weight if factors is None else weight * factors[:, None]
-    matrix, scale = quantize_columns(scaled)
-    matrix_float = matrix.astype(np.float32) * scale
-    lowest = None if bound is None else bound if factors is None else float(bound / factors.min())
-    points = (
-        [(128, TINY)] if lowest is None else [(z, max(TINY, lowest * (255 - z) / max(z, 1e-9))) for z in _zeros(lowest)]
-    )
-    options = []
-    for zero, floor in points:
-        magnitude = np.abs(rows).max(1) if lowest is None else rows.max(1)
-        step = np.maximum(magnitude, floor)[:, None] / _levels(zero)
-        quantized = np.clip(np.rint(rows / step) + zero, 0, 255) - zero
-        error = float(np.linalg.norm(step * (quantized @ matrix_float) - wanted) / (np.linalg.norm(wanted) + 1e-12))
-        options.append(Choice(strength, factors, zero, floor, error))
-    return min(options, key=lambda c: c.error)
-
-
-def _zeros(lowest: float) -> tuple[int, ...]:
-    return _ZERO_POINTS if lowest > 0 else (0,)
-
-
-def _levels(zero: int) -> int:
-    return 127 if zero == 128 else 255 - zero
-
-
-def _factors(largest: Floats, weight: Floats, strength: float) -> Floats:
-    rows = np.maximum(np.abs(weight).max(1), 1e-5)
-    factors = np.maximum(largest, 1e-5) ** strength / rows ** (1 - strength)
-    return np.asarray(factors / np.exp(np.log(factors).mean()), np.float32)
-
-
-def quantize_columns(weight: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Symmetric int8 per output channel, so that no pair of products saturates.
-
-    Shape: `[in, out]` -> `[in, out]`, `[out]`.
-
-    x86 processors without VNNI multiply unsigned activations a with signed weights w by `vpmaddubsw`: for rows 2i and
-    2i + 1 it adds `a * w` of both and cuts the sum off at 16 bits. As a <= 255, the sum fits where positive weights of
-    a pair add up to at most 128 and negative ones to at least -128 (255 * 128 = 32,640). A scale that guarantees this
-    is larger only for columns with two large neighbours of one sign; halving all weights (7 bits) would double it.
-    """
-    if weight.shape[1] > _COLUMNS_AT_ONCE:
-        cuts = np.arange(_COLUMNS_AT_ONCE, weight.shape[1], _COLUMNS_AT_ONCE)
-        parts = [quantize_columns(part) for part in np.split(weight, cuts, axis=1)]
-        return np.concatenate([m for m, _ in parts], axis=1), np.concatenate([s for _, s in parts])
-    signed = np.stack([np.maximum(weight, 0), np.maximum(-weight, 0)])
-    if len(weight) % 2:
-        signed = np.concatenate([signed, np.zeros_like(signed[:, :1])], axis=1)
-    pairs = (signed[:, 0::2] + signed[:, 1::2]).max((0, 1))
-    # 127.5, since each of the two may be rounded up by a half
-    largest = np.maximum(np.abs(weight).max(0) / 127, pairs / 127.5)
-    scale = np.maximum(largest, TINY / 127).astype(np.float32)
-    return np.clip(np.rint(weight / scale), -127, 127).astype(np.int8), scale
-
-
-def quantize_rows(table: Floats) -> tuple[NDArray[np.int8], Floats]:
-    """Symmetric int8 per row, for tables that are looked up and not multiplied. Shape: `[n, d]` -> `[n, d]`, `[n]`."""
-    scale = np.maximum(np.abs(table).max(1), TINY).astype(np.float32) / np.float32(127)
-    return np.clip(np.rint(table / scale[:, None]), -127, 127).astype(np.int8), scale
 
 
 def constant_matrix(weight: ir.Value | None) -> Floats:
@@ -220,15 +115,28 @@ def constant_matrix(weight: ir.Value | None) -> Floats:
     return np.asarray(array, np.float32)
 
 
-def plan(groups: Iterable[Linear], observed: Mapping[str, Observed], gain: float = SMOOTHING_GAIN) -> list[Choice]:
-    """How each group would be quantized; `observed` has an entry for every input's name. See `choose`."""
-    return [choose(merged(group, observed), _weights(group), group.bound, gain) for group in groups]
+def plan(
+    groups: Iterable[Linear],
+    observed: Mapping[str, Observed],
+    gain: float = SMOOTHING_GAIN,
+    loss: float = FIXED_LOSS,
+) -> list[Choice]:
+    """How each group would be quantized; `observed` has an entry for every input's name. See `scales.choose`.
+
+    One step for all rows is thought of behind a layer norm only: that gives all rows one size, also those that
+    calibration never saw. What attention and a GELU give grows to many times the range that some texts show.
+    """
+    return [
+        scales.choose(merged(group, observed), _weights(group), group.bound, gain, loss if group.normalized else 0.0)
+        for group in groups
+    ]
 
 
 def merged(group: Linear, observed: Mapping[str, Observed]) -> Observed:
     """What calibration saw of all inputs of a group, as if they were one."""
     seen = [observed[x.name or ""] for x in group.inputs]
-    return Observed(np.max([o.largest for o in seen], axis=0), np.concatenate([o.rows for o in seen]))
+    least, most = np.min([o.least for o in seen], axis=0), np.max([o.most for o in seen], axis=0)
+    return Observed(least, most, np.concatenate([o.rows for o in seen]))
 
 
 def _weights(group: Linear) -> Floats:
@@ -244,11 +152,9 @@ def quantize(model: ir.Model, groups: Iterable[Linear], choices: Iterable[Choice
     chosen = [(n, g, c) for n, (g, c) in enumerate(zip(groups, choices, strict=True)) if c is not None]
     folded = {n for n, group, choice in chosen if _folds(model.graph, group, choice)}
     for number, group, choice in chosen:
-        for index, (source, products) in enumerate(zip(group.inputs, group.products, strict=True)):
+        for index, products in enumerate(group.products):
             name = f"linear.{number}.{index}"
-            _rewrite(
-                model.graph, source, products, choice, None if number in folded else f"linear.{number}", name, shared
-            )
+            _rewrite(model.graph, products, choice, None if number in folded else f"linear.{number}", name, shared)
     approximate_gelu(model.graph, [x for _, group, _ in chosen for x in group.inputs])
     clean(model)
 
@@ -262,7 +168,6 @@ def _folds(graph: ir.Graph, group: Linear, choice: Choice) -> bool:
 
 def _rewrite(
     graph: ir.Graph,
-    source: ir.Value,
     products: list[ir.Node],
     choice: Choice,
     group: str | None,
@@ -270,49 +175,81 @@ def _rewrite(
     shared: dict[str, ir.Value],
 ) -> None:
     edit = Editor(graph, products[0])
-    width = constant_matrix(products[0].inputs[1]).shape[0]
+    source = products[0].inputs[0]  # another value than the group's where the layer that gives it was rewritten
+    if source is None:
+        raise ValueError("a linear layer without an input")
     x = source
     if choice.factors is not None and group is not None:
         x = edit.op("Mul", [x, edit.constant(f"{group}.smooth", 1 / choice.factors)], f"{name}.smoothed")
+    if choice.step is None:
+        rows, width = str([str(d) for d in (source.shape or [name])[:-1]]), len(constant_matrix(products[0].inputs[1]))
+        quantized, scale = _by_rows(edit, x, rows, width, choice, name, shared)
+    else:
+        scale = edit.constant(f"{name}.step", np.array(choice.step, np.float32))
+        quantized = edit.op("QuantizeLinear", [x, scale, _zero(edit, choice)], f"{name}.quantized")
+    for product in products:
+        _product(graph, product, quantized, scale, choice)
+
+
+def _by_rows(
+    edit: Editor, x: ir.Value, rows: str, width: int, choice: Choice, name: str, shared: dict[str, ir.Value]
+) -> tuple[ir.Value, ir.Value]:
+    """A value in integers, each row by its own step, and those steps.
+
+    Shape: `[..., width]` -> `[..., width]`, `[..., 1]`.
+
+    Args:
+        rows: names the shape in front of `width`: values that have it in common share their zero points.
+    """
     last = edit.constant("axis.last", np.array([-1], np.int64))
     magnitude = x if choice.zero != 128 else edit.op("Abs", [x], f"{name}.magnitude")
     row = edit.op("ReduceMax", [magnitude, last], f"{name}.row_maximum", {"keepdims": 1})
     if choice.floor > TINY:
         floor = edit.constant(f"floor.{choice.floor!r}", np.array(choice.floor, np.float32))
         row = edit.op("Max", [row, floor], f"{name}.floored")
-    step = edit.constant(f"levels.{_levels(choice.zero)}", np.array(1 / _levels(choice.zero), np.float32))
-    scale = edit.op("Mul", [row, step], f"{name}.scale")
-    zero = edit.constant(f"zero.{choice.zero}", np.array(choice.zero, np.uint8))
-    key = f"zeros.{choice.zero}.{[str(d) for d in (source.shape or [name])[:-1]]}"
+    share = edit.constant(f"levels.{scales.levels(choice.zero)}", np.array(1 / scales.levels(choice.zero), np.float32))
+    scale = edit.op("Mul", [row, share], f"{name}.scale")
+    key = f"zeros.{choice.zero}.{rows}"
     zeros = shared.get(key)
     if zeros is None:
         shape = edit.op("Shape", [scale], f"{name}.scale_shape")
-        zeros = shared[key] = edit.op("Expand", [zero, shape], f"{name}.zeros")
-    quantized = edit.op("QuantizeLinear", [x, scale, zeros], f"{name}.quantized", {"axis": -1, "block_size": width})
-    for product in products:
-        _product(graph, product, quantized, scale, zero, choice)
+        zeros = shared[key] = edit.op("Expand", [_zero(edit, choice), shape], f"{name}.zeros")
+    attributes = {"axis": -1, "block_size": width}
+    return edit.op("QuantizeLinear", [x, scale, zeros], f"{name}.quantized", attributes), scale
 
 
-def _product(
-    graph: ir.Graph, product: ir.Node, quantized: ir.Value, scale: ir.Value, zero: ir.Value, choice: Choice
-) -> None:
+def _zero(edit: Editor, choice: Choice) -> ir.Value:
+    return edit.constant(f"zero.{choice.zero}", np.array(choice.zero, np.uint8))
+
+
+def _product(graph: ir.Graph, product: ir.Node, quantized: ir.Value, scale: ir.Value, choice: Choice) -> None:
     edit = Editor(graph, product)
     weight = product.inputs[1]
     if weight is None:
         raise ValueError("a linear layer without a weight")
     array = constant_matrix(weight)
-    matrix, column_scale = quantize_columns(array if choice.factors is None else array * choice.factors[:, None])
+    matrix, column_scale = scales.quantize_columns(array if choice.factors is None else array * choice.factors[:, None])
     name = product.outputs[0].name or "product"
-    inputs = [
+    fixed = choice.step is not None
+    inputs: list[ir.Value | None] = [
         quantized,
         edit.constant(f"{weight.name}.int8", matrix),
-        edit.constant("scale.one", np.array(1, np.float32)),
+        scale if fixed else edit.constant("scale.one", np.array(1, np.float32)),
         edit.constant(f"{weight.name}.scale", column_scale),
-        zero,
+        _zero(edit, choice),
     ]
-    whole = edit.op("MatMulIntegerToFloat", inputs, f"{name}.unscaled", domain=MICROSOFT)
-    whole.type = ir.TensorType(ir.DataType.FLOAT)
-    replace(product, edit.op("Mul", [whole, scale], f"{name}.scaled"))
+    last = product
+    if fixed and (found := only_bias(product)) is not None and not _has_its_own_bias(found[0]):
+        last = found[0]
+        inputs += [None, last.inputs[found[1]]]
+    whole = Editor(graph, last).op("MatMulIntegerToFloat", inputs, f"{name}.product", domain=MICROSOFT)
+    whole.type, whole.shape = ir.TensorType(ir.DataType.FLOAT), last.outputs[0].shape
+    replace(last, whole if fixed else edit.op("Mul", [whole, scale], f"{name}.scaled"))
+
+
+def _has_its_own_bias(total: ir.Node) -> bool:
+    """Whether what reads a sum will add the bias itself, see `approximate_gelu`."""
+    return any(use.node.op_type == "Gelu" for use in total.outputs[0].uses())
 
 
 def quantize_tables(model: ir.Model) -> int:
@@ -326,12 +263,12 @@ def quantize_tables(model: ir.Model) -> int:
         if len(array) < _MINIMUM_TABLE_ROWS:
             continue
         edit = Editor(model.graph, node)
-        matrix, scale = quantize_rows(array)
+        matrix, scale = scales.quantize_rows(array)
         name = f"{node.outputs[0].name}.row"
         integers = edit.constant(f"{table.name}.int8", matrix)
-        scales = edit.constant(f"{table.name}.scale", scale[:, None])
+        steps = edit.constant(f"{table.name}.scale", scale[:, None])
         rows = edit.op("Gather", [integers, node.inputs[1]], f"{name}.int8", {"axis": 0})
-        row_scales = edit.op("Gather", [scales, node.inputs[1]], f"{name}.scale", {"axis": 0})
+        row_scales = edit.op("Gather", [steps, node.inputs[1]], f"{name}.scale", {"axis": 0})
         floats = edit.op("Cast", [rows], f"{name}.float", {"to": ir.DataType.FLOAT.value})
         replace(node, edit.op("Mul", [floats, row_scales], f"{name}.scaled"))
         count += 1

@@ -18,7 +18,8 @@ from .calibrate import ROWS, observe
 from .graph import scope, strip
 from .half import to_half
 from .lower_cuda import lower_for_cuda
-from .quantize import Choice, Linear, Observed, linears
+from .quantize import Linear, linears
+from .scales import FIXED_LOSS, SMOOTHING_GAIN, Choice, Observed
 from .source import Source
 from .store import Stored, store
 from .trace import Traced, trace
@@ -122,11 +123,12 @@ class Drafts:
         """Drop rounded int4 weights, so that the next variant rounds anew."""
         self._rounded.clear()
 
-    def plan(self, precision: Precision, gain: float = quantize.SMOOTHING_GAIN) -> list[Choice]:
-        """How each of `layers` is quantized unless it stays float; see `quantize.choose` for `gain`."""
+    def plan(self, precision: Precision, *, least_error: bool = False) -> list[Choice]:
+        """How each of `layers` is quantized unless it stays float: at least cost, or int8 with the least error."""
         if precision == "int4":
             return nbits.plan(self.layers, self.observed_widely, self._rounded)
-        return quantize.plan(self.layers, self.observed, gain)
+        gain, loss = (1.0, 0.0) if least_error else (SMOOTHING_GAIN, FIXED_LOSS)
+        return quantize.plan(self.layers, self.observed, gain, loss)
 
     def draft(self, precision: Precision, choices: Sequence[Choice | None] = ()) -> Draft:
         """A variant; `choices` for the integer precisions, with None for layers that stay float."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cloister import CloisterError
 from cloister.export import export, nbits
-from cloister.export.quantize import quantize_columns
+from cloister.export.scales import quantize_columns
 from cloister.runtime import Embedding, load
 from cloister.runtime.bundle import read
 from cloister.runtime.engine import Options
