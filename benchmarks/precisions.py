@@ -31,7 +31,8 @@ def main() -> None:
     texts = wb.texts()
     wanted = source_vectors(texts)
     _variants(out, texts, wanted)
-    drafts, tokens = _drafts(texts)
+    drafts, tokenizer = drafts_of()
+    tokens = tokenizer.encode(texts, truncate=True)[0]
     _roundings(drafts, tokens, wanted)
     _blocks(drafts, tokens, wanted)
 
@@ -87,12 +88,13 @@ def _bytes(tensor: Any) -> int:
     return int(np.prod(tensor.dims)) * int(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
 
 
-def _drafts(texts: list[str]) -> tuple[making.Drafts, Any]:
+def drafts_of() -> tuple[making.Drafts, TextTokenizer]:
+    """What makes variants of MiniLM, calibrated with the built-in texts, and its tokenizer."""
     source = read_model(str(wb.model_folder()))
     settings = pipeline.provisional(source, settle(HeadOptions(), source), "built-in")
     tokenizer = TextTokenizer(source.tokenizer_json.encode(), settings.tokenizer)
     calibration = tokenizer.encode(list(CALIBRATION), truncate=True)[0]
-    return making.Drafts(source, calibration, settings.tokenizer.padding_id), tokenizer.encode(texts, truncate=True)[0]
+    return making.Drafts(source, calibration, settings.tokenizer.padding_id), tokenizer
 
 
 def _fidelity(drafts: making.Drafts, tokens: Any, wanted: Any, precision: Any) -> str:
