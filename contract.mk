@@ -4,7 +4,7 @@ bench-precisions: install ## size, fidelity and speed of int8, int4, fp32 on Min
 	$(BIN)/python -m benchmarks.precisions 2>/dev/null
 
 bench-steps: install ## int8 with one step for all rows or each row its own, on texts far from calibration too (DATA=folder)
-	$(BIN)/python -m benchmarks.steps $(DATA) 2>/dev/null
+	$(BIN)/python -m benchmarks.steps $(DATA)
 
 bench-accuracy: install ## a fine-tuned model in int8 and int4: MODEL=folder EVAL=file TEST=file [DROP=0.003]
 	$(BIN)/python -m benchmarks.accuracy $(MODEL) --eval $(EVAL) --test $(TEST) --max-drop $(or $(DROP),0.003)

@@ -96,8 +96,9 @@ def far(data: Path) -> dict[str, list[str]]:
 def _texts(path: Path) -> Iterator[str]:
     if path.suffix not in (".json", ".jsonl", ".csv", ".txt") or path.stat().st_size > _LARGEST_FILE:
         return
-    lines = path.read_text("utf-8", errors="replace").splitlines()
-    documents = {".json": ["\n".join(lines)], ".jsonl": lines[:3000]}.get(path.suffix)
+    whole = path.read_text("utf-8", errors="replace")
+    lines = whole.split("\n")
+    documents = {".json": [whole], ".jsonl": [line for line in lines[:3000] if line.strip()]}.get(path.suffix)
     found = lines if documents is None else [text for one in documents for text in _strings(json.loads(one))]
     yield from (text[:1500] for text in found if len(text) > 20)
 

@@ -4,7 +4,7 @@ The source model in PyTorch and each variant answer the same labelled examples. 
 the budget, its layers are ranked by the relative error that quantization leaves in each of them, known from one pass of
 float activations, and then
 
-1. every layer takes the smoothing and the steps with the least error, whatever they cost in speed;
+1. every row takes its own step, and every layer the smoothing with the least error, whatever they cost in speed;
 2. the layers with the largest error return to float: 1, 2, 4, … of them until the budget is kept and the outputs are
    within the limits of the precision, at most half;
 3. the number is bisected, and each of them that turns out not to be needed goes back to integers.

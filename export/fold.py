@@ -86,13 +86,15 @@ def _biased(value: ir.Value | None) -> tuple[ir.Value, ir.Value] | None:
 
 
 def only_bias(product: ir.Node) -> tuple[ir.Node, int] | None:
-    """The one sum with a constant vector that reads a product, and which of its inputs the vector is."""
+    """The one sum with a constant vector of its columns that reads a product, and which of its inputs the vector is."""
+    weight = constant(product.inputs[1])
     uses = list(product.outputs[0].uses())
     if len(uses) != 1 or product.outputs[0].is_graph_output() or uses[0].node.op_type != "Add":
         return None
     index = 1 - uses[0].idx
     array = constant(uses[0].node.inputs[index])
-    return (uses[0].node, index) if array is not None and array.ndim == 1 else None
+    fits = array is not None and weight is not None and array.shape == weight.shape[1:]
+    return (uses[0].node, index) if fits else None
 
 
 def fold_into_values(graph: ir.Graph, context: ir.Value, factors: Floats) -> bool:

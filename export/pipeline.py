@@ -59,8 +59,8 @@ def export(
         source: a folder written by `save_pretrained` (or by sentence-transformers), or a hub id.
         out: folder to write.
         task: one of the supported tasks; told from the model's config when None.
-        precision: `int8` (row-wise, with smoothed activations), `int4` (weights), `fp16` (for CUDA), `fp32`; several in
-            a list or separated by commas make a bundle with as many variants, the preferred one first. None takes
+        precision: `int8` (smoothed activations, exact sums), `int4` (weights), `fp16` (for CUDA), `fp32`; several in a
+            list or separated by commas make a bundle with as many variants, the preferred one first. None takes
             int8, and int4 for models that write text.
         provenance: what the bundle's manifest says of where the model came from: data, code, seeds, licences.
         calibration: texts of the model's domain, at most 512 are read; the built-in set when None. Of them the bundle
@@ -182,7 +182,7 @@ def export(
 
 
 def _closer(drafts: Drafts, draft: Draft, gate: contracts.Gate) -> Draft:
-    """An int8 variant as it is where it is within the limits, else with the least error, whatever it costs."""
+    """An int8 variant as it is where it is within the limits, else with steps of each row's own and the least error."""
     try:
         gate(draft)
     except DriftError:

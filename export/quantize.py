@@ -21,7 +21,6 @@ Floats = NDArray[np.float32]
 
 _GELU_MINIMUM = 0.17005  # |min of x * Phi(x)|, rounded up; the tanh approximation's minimum is not below it
 _LOWER_BOUND = {"Gelu": _GELU_MINIMUM, "Relu": 0.0}
-_NORMS = ("LayerNormalization", "RMSNormalization")
 _MINIMUM_TABLE_ROWS = 256
 _CHOSEN_COLUMNS = 8192
 
@@ -99,7 +98,7 @@ def _split(graph: ir.Graph, node: ir.Node) -> None:
 def _is_normalized(value: ir.Value) -> bool:
     seen = through_views(value)
     producer = None if seen is None else seen.producer()
-    return producer is not None and producer.op_type in _NORMS
+    return producer is not None and producer.op_type == "LayerNormalization"
 
 
 def _lower_bound(value: ir.Value) -> float | None:
@@ -153,8 +152,8 @@ def quantize(model: ir.Model, groups: Iterable[Linear], choices: Iterable[Choice
     folded = {n for n, group, choice in chosen if _folds(model.graph, group, choice)}
     for number, group, choice in chosen:
         for index, products in enumerate(group.products):
-            name = f"linear.{number}.{index}"
-            _rewrite(model.graph, products, choice, None if number in folded else f"linear.{number}", name, shared)
+            smoothed = choice.factors is not None and number not in folded
+            _rewrite(model.graph, products, choice, smoothed, f"linear.{number}", f"linear.{number}.{index}", shared)
     approximate_gelu(model.graph, [x for _, group, _ in chosen for x in group.inputs])
     clean(model)
 
@@ -170,7 +169,8 @@ def _rewrite(
     graph: ir.Graph,
     products: list[ir.Node],
     choice: Choice,
-    group: str | None,
+    smoothed: bool,
+    group: str,
     name: str,
     shared: dict[str, ir.Value],
 ) -> None:
@@ -179,16 +179,19 @@ def _rewrite(
     if source is None:
         raise ValueError("a linear layer without an input")
     x = source
-    if choice.factors is not None and group is not None:
+    if smoothed and choice.factors is not None:
         x = edit.op("Mul", [x, edit.constant(f"{group}.smooth", 1 / choice.factors)], f"{name}.smoothed")
     if choice.step is None:
-        rows, width = str([str(d) for d in (source.shape or [name])[:-1]]), len(constant_matrix(products[0].inputs[1]))
+        rows, width = (
+            str([str(d) for d in source.shape[:-1]]) if source.shape else name,
+            len(constant_matrix(products[0].inputs[1])),
+        )
         quantized, scale = _by_rows(edit, x, rows, width, choice, name, shared)
     else:
         scale = edit.constant(f"{name}.step", np.array(choice.step, np.float32))
         quantized = edit.op("QuantizeLinear", [x, scale, _zero(edit, choice)], f"{name}.quantized")
     for product in products:
-        _product(graph, product, quantized, scale, choice)
+        _product(graph, product, quantized, scale, choice, group)
 
 
 def _by_rows(
@@ -222,7 +225,9 @@ def _zero(edit: Editor, choice: Choice) -> ir.Value:
     return edit.constant(f"zero.{choice.zero}", np.array(choice.zero, np.uint8))
 
 
-def _product(graph: ir.Graph, product: ir.Node, quantized: ir.Value, scale: ir.Value, choice: Choice) -> None:
+def _product(
+    graph: ir.Graph, product: ir.Node, quantized: ir.Value, scale: ir.Value, choice: Choice, group: str
+) -> None:
     edit = Editor(graph, product)
     weight = product.inputs[1]
     if weight is None:
@@ -233,9 +238,9 @@ def _product(graph: ir.Graph, product: ir.Node, quantized: ir.Value, scale: ir.V
     fixed = choice.step is not None
     inputs: list[ir.Value | None] = [
         quantized,
-        edit.constant(f"{weight.name}.int8", matrix),
+        edit.constant(f"{group}.{weight.name}.int8", matrix),  # another group may divide other factors out of it
         scale if fixed else edit.constant("scale.one", np.array(1, np.float32)),
-        edit.constant(f"{weight.name}.scale", column_scale),
+        edit.constant(f"{group}.{weight.name}.scale", column_scale),
         _zero(edit, choice),
     ]
     last = product
@@ -243,8 +248,10 @@ def _product(graph: ir.Graph, product: ir.Node, quantized: ir.Value, scale: ir.V
         last = found[0]
         inputs += [None, last.inputs[found[1]]]
     whole = Editor(graph, last).op("MatMulIntegerToFloat", inputs, f"{name}.product", domain=MICROSOFT)
-    whole.type, whole.shape = ir.TensorType(ir.DataType.FLOAT), last.outputs[0].shape
-    replace(last, whole if fixed else edit.op("Mul", [whole, scale], f"{name}.scaled"))
+    whole.type = ir.TensorType(ir.DataType.FLOAT)
+    made = whole if fixed else edit.op("Mul", [whole, scale], f"{name}.scaled")
+    made.shape = last.outputs[0].shape
+    replace(last, made)
 
 
 def _has_its_own_bias(total: ir.Node) -> bool:

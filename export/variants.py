@@ -73,7 +73,8 @@ class Drafts:
 
     @property
     def _stack(self) -> str | tuple[str, ...]:
-        # A masked language model's head holds a matrix as large as the embeddings: it is quantized with the stack.
+        # A masked language model's head is quantized with the stack, but for a matrix that it shares with the
+        # embeddings: that one is transposed while the graph runs.
         return "" if self._source.head == "masked" else self.traced.stack
 
     @cached_property
@@ -124,7 +125,8 @@ class Drafts:
         self._rounded.clear()
 
     def plan(self, precision: Precision, *, least_error: bool = False) -> list[Choice]:
-        """How each of `layers` is quantized unless it stays float: at least cost, or int8 with the least error."""
+        """How each of `layers` is quantized unless it stays float: at least cost, or int8 with steps of each row's own
+        and the smoothing of least error."""
         if precision == "int4":
             return nbits.plan(self.layers, self.observed_widely, self._rounded)
         gain, loss = (1.0, 0.0) if least_error else (SMOOTHING_GAIN, FIXED_LOSS)

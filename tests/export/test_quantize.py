@@ -75,9 +75,9 @@ def test_one_step_is_for_rows_of_one_size() -> None:
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1e-6, 1.0, 1e4]), st.floats(-3, 3))
 def test_one_step_cuts_nothing_off_that_calibration_saw(seed: int, size: float, shift: float) -> None:
     random = np.random.default_rng(seed)
-    everything = ((random.standard_normal((64, 8)) + shift) * size).astype(np.float32)
+    everything = ((random.standard_normal((512, 8)) + shift) * size).astype(np.float32)
     weight = random.standard_normal((8, 4)).astype(np.float32)
-    choice = choose(Observed(everything.min(0), everything.max(0), everything[:32]), weight, None, loss=1e9)
+    choice = choose(Observed(everything.min(0), everything.max(0), everything[:256]), weight, None, loss=1e9)
     assert choice.step is not None
     x = everything if choice.factors is None else everything / choice.factors
     exact = x / np.float32(choice.step) + choice.zero

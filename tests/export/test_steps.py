@@ -40,7 +40,7 @@ def product(x: Any, weight: Any, choice: Choice) -> Any:
 @given(width=st.integers(2, 24), rows=st.integers(1, 9), seed=st.integers(0, 2**16), smoothed=st.booleans())
 def test_the_graph_computes_what_the_formula_says(width: int, rows: int, seed: int, smoothed: bool) -> None:
     random = np.random.default_rng(seed)
-    seen = (random.standard_normal((64, width)) * np.exp(random.standard_normal(width))).astype(np.float32)
+    seen = (random.standard_normal((256, width)) * np.exp(random.standard_normal(width))).astype(np.float32)
     x = seen[:rows] * np.float32(1.5)  # some of it is beyond what calibration saw
     model = layers(width, "Relu")
     constants = {
@@ -67,7 +67,7 @@ def test_the_graph_computes_what_the_formula_says(width: int, rows: int, seed: i
 
 def test_gelu_keeps_its_bias_for_its_own_pass() -> None:
     model = layers(16, "Gelu")
-    rows = np.random.default_rng(3).standard_normal((64, 16)).astype(np.float32)
+    rows = np.random.default_rng(3).standard_normal((256, 16)).astype(np.float32)
     wide = np.concatenate([rows, rows], 1)
     weights = [model.graph.initializers[name].const_value for name in ("w", "v")]
     choices = [
@@ -91,6 +91,62 @@ def test_only_what_layer_norms_give_has_one_step(make_bundle: MakeBundle, family
     assert len(ends) == layers
     assert behind == {"LayerNormalization"}
     assert any(n.op_type == "QuantizeLinear" and n.attribute for n in graph.node), "the others' rows have their own"
+
+
+def chain(width: int, bias: int) -> ir.Model:
+    """A norm, and a product whose sum's vector has `bias` values, which may not be the product's columns."""
+    g = Chain(width)
+    norm = g.op("LayerNormalization", g.x, g.weight("gamma", width), g.weight("beta", width), axis=-1)
+    return g.model(g.op("Add", g.op("MatMul", norm, g.weight("w", width, width)), g.weight("b", bias)))
+
+
+@pytest.mark.parametrize("bias", [1, 16])
+def test_a_vector_that_is_not_the_columns_is_added_behind_the_product(bias: int) -> None:
+    model, x = chain(16, bias), np.random.default_rng(4).standard_normal((256, 16)).astype(np.float32)
+    (wanted,) = run(chain(16, bias), x)
+    (layer,) = quantize.linears(model.graph, "")
+    rows = np.asarray(run(norm_of(16), x)[0])
+    (choice,) = quantize.plan([layer], {layer.inputs[0].name or "": Observed(rows.min(0), rows.max(0), rows)}, loss=1e9)
+    assert choice.step is not None
+    quantize.quantize(model, [layer], [choice])
+    assert kinds(model)["Add"] == (bias == 1)
+    assert np.linalg.norm(run(model, x)[0] - wanted) < 0.03 * np.linalg.norm(wanted)
+
+
+def norm_of(width: int) -> ir.Model:
+    g = Chain(width)
+    return g.model(g.op("LayerNormalization", g.x, g.weight("gamma", width), g.weight("beta", width), axis=-1))
+
+
+def test_a_weight_of_two_groups_is_rounded_for_each() -> None:
+    g = Chain(16)
+    weight, beside = g.weight("w", 16, 16), g.weight("v", 16, 16)
+    wide = g.op("Mul", g.x, g.constant("wide", np.where(np.arange(16) == 3, 50, 1).astype(np.float32)))
+    model = g.model(g.op("MatMul", wide, weight), g.op("MatMul", wide, beside), g.op("MatMul", g.x, weight))
+    x = np.random.default_rng(5).standard_normal((256, 16)).astype(np.float32)
+    wanted = run(model, x)
+    groups = quantize.linears(model.graph, "")
+    assert len(groups) == 2
+    seen = [x * np.where(np.arange(16) == 3, 50, 1).astype(np.float32), x]
+    choices = [
+        choose(Observed(v.min(0), v.max(0), v), weight_of(group), None, gain=gain, loss=0.0)
+        for v, group, gain in zip(seen, groups, (0.0, 1e9), strict=True)
+    ]
+    assert choices[0].factors is not None
+    quantize.quantize(model, groups, choices)
+    for got, exact in zip(run(model, x), wanted, strict=True):
+        assert np.linalg.norm(got - exact) < 0.03 * np.linalg.norm(exact)
+
+
+def weight_of(group: quantize.Linear) -> Any:
+    return np.concatenate([quantize.constant_matrix(w) for w in group.weights], axis=1)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 255])
+def test_few_rows_do_not_tell_a_step_for_all(rows: int) -> None:
+    x = np.random.default_rng(6).uniform(-1, 1, (rows, 8)).astype(np.float32)
+    low, high = x.min(0, initial=0.0), x.max(0, initial=0.0)
+    assert choose(Observed(low, high, x), np.eye(8, dtype=np.float32), None, loss=1e9).step is None
 
 
 def test_an_export_takes_them_and_takes_them_back_where_they_drift(
