@@ -58,6 +58,7 @@ def observe_runs(
     random = np.random.default_rng(_SEED)
     least: dict[str, Floats] = {}
     most: dict[str, Floats] = {}
+    counts: dict[str, int] = dict.fromkeys(names, 0)
     rows: dict[str, list[Floats]] = {name: [] for name in names}
     for arrays in runs:
         for name, output in zip(names, session.run(arrays, names), strict=True):
@@ -66,9 +67,12 @@ def observe_runs(
             low, high = seen.min(0, initial=0.0), seen.max(0, initial=0.0)
             least[name] = np.minimum(least.get(name, low), low)
             most[name] = np.maximum(most.get(name, high), high)
+            counts[name] += len(seen)
             rows[name].append(random.permutation(seen)[: rows_kept // _GROUPS])
     return {
-        name: Observed(least[name], most[name], random.permutation(np.concatenate(rows[name]))[:rows_kept])
+        name: Observed(
+            least[name], most[name], random.permutation(np.concatenate(rows[name]))[:rows_kept], counts[name]
+        )
         for name in names
     }
 

@@ -135,7 +135,7 @@ def merged(group: Linear, observed: Mapping[str, Observed]) -> Observed:
     """What calibration saw of all inputs of a group, as if they were one."""
     seen = [observed[x.name or ""] for x in group.inputs]
     least, most = np.min([o.least for o in seen], axis=0), np.max([o.most for o in seen], axis=0)
-    return Observed(least, most, np.concatenate([o.rows for o in seen]))
+    return Observed(least, most, np.concatenate([o.rows for o in seen]), sum(o.count for o in seen))
 
 
 def _weights(group: Linear) -> Floats:

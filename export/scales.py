@@ -29,7 +29,7 @@ FIXED_LOSS = 1.5
 """How many times larger one step for all rows may make the error, for the time it saves."""
 
 LEAST_ROWS = 256
-"""Rows on which one step for all can be told: fewer do not show how far values reach."""
+"""Rows that calibration must see for one step for all: fewer do not show how far values reach."""
 
 _ZERO_POINTS = (64, 32, 16, 8)
 _COLUMNS_AT_ONCE = 16_384
@@ -42,11 +42,13 @@ class Observed:
     Attributes:
         least, most: `[channels]`, over all rows.
         rows: `[n, channels]`, a sample.
+        count: of all rows.
     """
 
     least: Floats
     most: Floats
     rows: Floats
+    count: int
 
     @property
     def largest(self) -> Floats:
@@ -81,7 +83,7 @@ def choose(
     """Pick smoothing strength, kind of step and zero point for a layer, by the error on the sampled rows.
 
     Smoothing is kept only where it makes the error `gain` times smaller: it costs a multiplication per token. One step
-    for all rows is taken where it makes the error at most `loss` times larger, with `LEAST_ROWS` in the sample or more.
+    for all rows is taken where it makes the error at most `loss` times larger, if calibration saw `LEAST_ROWS` or more.
     With a gain of 1 and a loss of 0 each row has its own, and the least error whatever it costs.
 
     Shape: weight `[in, out]`.
@@ -92,7 +94,7 @@ def choose(
     wanted = observed.rows @ weight
     inputs = [_Smoothed(observed, weight, wanted, strength) for strength in (0.0, *STRENGTHS)]
     of_rows = _cheapest([one.with_row_steps(bound) for one in inputs], gain)
-    if not loss or len(observed.rows) < LEAST_ROWS:
+    if not loss or observed.count < LEAST_ROWS:
         return of_rows
     fixed = _cheapest([one.with_one_step() for one in inputs], gain)
     return fixed if fixed.error <= loss * of_rows.error else of_rows

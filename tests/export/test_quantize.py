@@ -13,7 +13,7 @@ GELU = 0.17005
 
 
 def seen(rows: Any) -> Observed:
-    return Observed(rows.min(0), rows.max(0), rows)
+    return Observed(rows.min(0), rows.max(0), rows, len(rows))
 
 
 @settings(max_examples=50, deadline=None)
@@ -77,7 +77,9 @@ def test_one_step_cuts_nothing_off_that_calibration_saw(seed: int, size: float, 
     random = np.random.default_rng(seed)
     everything = ((random.standard_normal((512, 8)) + shift) * size).astype(np.float32)
     weight = random.standard_normal((8, 4)).astype(np.float32)
-    choice = choose(Observed(everything.min(0), everything.max(0), everything[:256]), weight, None, loss=1e9)
+    choice = choose(
+        Observed(everything.min(0), everything.max(0), everything[:256], len(everything)), weight, None, loss=1e9
+    )
     assert choice.step is not None
     x = everything if choice.factors is None else everything / choice.factors
     exact = x / np.float32(choice.step) + choice.zero

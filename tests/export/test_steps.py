@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.precisions import drafts_of
 from cloister import DriftError
 from cloister.export import export, parity, quantize
 from cloister.export.scales import Choice, Observed, choose, quantize_columns
@@ -48,7 +49,7 @@ def test_the_graph_computes_what_the_formula_says(width: int, rows: int, seed: i
     }
     inner = np.maximum(seen @ constants["w"] + constants["b"], 0)
     choices = [
-        choose(Observed(v.min(0), v.max(0), v), weight, None, gain=0.0 if smoothed else 1e9, loss=1e9)
+        choose(Observed(v.min(0), v.max(0), v, len(v)), weight, None, gain=0.0 if smoothed else 1e9, loss=1e9)
         for v, weight in ((seen, constants["w"]), (inner, constants["v"]))
     ]
     quantize.quantize(model, quantize.linears(model.graph, ""), choices)
@@ -71,7 +72,7 @@ def test_gelu_keeps_its_bias_for_its_own_pass() -> None:
     wide = np.concatenate([rows, rows], 1)
     weights = [model.graph.initializers[name].const_value for name in ("w", "v")]
     choices = [
-        choose(Observed(v.min(0), v.max(0), v), w.numpy(), None, loss=1e9)
+        choose(Observed(v.min(0), v.max(0), v, len(v)), w.numpy(), None, loss=1e9)
         for v, w in zip((rows, wide), weights, strict=True)
         if w is not None
     ]
@@ -106,7 +107,9 @@ def test_a_vector_that_is_not_the_columns_is_added_behind_the_product(bias: int)
     (wanted,) = run(chain(16, bias), x)
     (layer,) = quantize.linears(model.graph, "")
     rows = np.asarray(run(norm_of(16), x)[0])
-    (choice,) = quantize.plan([layer], {layer.inputs[0].name or "": Observed(rows.min(0), rows.max(0), rows)}, loss=1e9)
+    (choice,) = quantize.plan(
+        [layer], {layer.inputs[0].name or "": Observed(rows.min(0), rows.max(0), rows, len(rows))}, loss=1e9
+    )
     assert choice.step is not None
     quantize.quantize(model, [layer], [choice])
     assert kinds(model)["Add"] == (bias == 1)
@@ -129,7 +132,7 @@ def test_a_weight_of_two_groups_is_rounded_for_each() -> None:
     assert len(groups) == 2
     seen = [x * np.where(np.arange(16) == 3, 50, 1).astype(np.float32), x]
     choices = [
-        choose(Observed(v.min(0), v.max(0), v), weight_of(group), None, gain=gain, loss=0.0)
+        choose(Observed(v.min(0), v.max(0), v, len(v)), weight_of(group), None, gain=gain, loss=0.0)
         for v, group, gain in zip(seen, groups, (0.0, 1e9), strict=True)
     ]
     assert choices[0].factors is not None
@@ -146,7 +149,17 @@ def weight_of(group: quantize.Linear) -> Any:
 def test_few_rows_do_not_tell_a_step_for_all(rows: int) -> None:
     x = np.random.default_rng(6).uniform(-1, 1, (rows, 8)).astype(np.float32)
     low, high = x.min(0, initial=0.0), x.max(0, initial=0.0)
-    assert choose(Observed(low, high, x), np.eye(8, dtype=np.float32), None, loss=1e9).step is None
+    assert choose(Observed(low, high, x, rows), np.eye(8, dtype=np.float32), None, loss=1e9).step is None
+
+
+def test_a_real_model_has_them_in_half_of_its_layers() -> None:
+    """MiniLM: query, key and value, and what comes in front of GELU, in each of six layers."""
+    drafts, _ = drafts_of()
+    choices = drafts.plan("int8")
+    fixed = [name.rpartition(".")[2] for name, c in zip(drafts.names, choices, strict=True) if c.step is not None]
+    assert len(choices) == 24
+    assert sorted(fixed) == ["dense"] * 6 + ["query+key+value"] * 6
+    assert all(c.step is None for c in drafts.plan("int8", least_error=True))
 
 
 def test_an_export_takes_them_and_takes_them_back_where_they_drift(
