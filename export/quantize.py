@@ -182,10 +182,8 @@ def _rewrite(
     if smoothed and choice.factors is not None:
         x = edit.op("Mul", [x, edit.constant(f"{group}.smooth", 1 / choice.factors)], f"{name}.smoothed")
     if choice.step is None:
-        rows, width = (
-            str([str(d) for d in source.shape[:-1]]) if source.shape else name,
-            len(constant_matrix(products[0].inputs[1])),
-        )
+        rows = str([str(d) for d in source.shape[:-1]]) if source.shape else name
+        width = len(constant_matrix(products[0].inputs[1]))
         quantized, scale = _by_rows(edit, x, rows, width, choice, name, shared)
     else:
         scale = edit.constant(f"{name}.step", np.array(choice.step, np.float32))
